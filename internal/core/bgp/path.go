@@ -1,0 +1,75 @@
+package bgp
+
+import "net/netip"
+
+// Optional is a number that a path may or may not carry: 0 is a value, its absence is not.
+type Optional struct {
+	Value uint32
+	Set   bool
+}
+
+// Some returns an Optional that is set to v.
+func Some(v uint32) Optional { return Optional{Value: v, Set: true} }
+
+// PathAttributes are the attributes that the configuration gives a path on every session. What differs by session (next
+// hop, AS path, and whether LOCAL_PREF or prepending apply at all) is decided by Export.
+type PathAttributes struct {
+	Communities Communities
+	// LocalPreference goes out on iBGP sessions only (RFC 4271, section 5.1.5); unset means 100 there.
+	LocalPreference Optional
+	// MED is the MULTI_EXIT_DISC (RFC 4271, section 5.1.4).
+	MED Optional
+	// ASPathPrepend is how many extra copies of the session's AS eBGP sessions send, 0 to 10.
+	ASPathPrepend uint8
+}
+
+// Path is a prefix with its attributes, as a node wants to advertise it.
+type Path struct {
+	Prefix     netip.Prefix
+	Attributes PathAttributes
+}
+
+// DefaultLocalPreference is sent on iBGP sessions where the configuration names none.
+const DefaultLocalPreference = 100
+
+// Advertisement is a path as it goes out on one session: what an UPDATE says.
+type Advertisement struct {
+	Prefix      netip.Prefix
+	NextHop     netip.Addr
+	ASPath      ASPath
+	Communities Communities
+	// LocalPreference is set exactly on iBGP sessions.
+	LocalPreference Optional
+	MED             Optional
+}
+
+// ASPath is an AS_SEQUENCE of one AS repeated: all that a node that originates its routes ever sends.
+type ASPath struct {
+	ASN    ASN
+	Length uint8
+}
+
+// Export returns what a session with the peer sends for the path. It returns false where the session carries no routes
+// of the path's family, or has no next hop for it.
+func Export(peer Peer, path Path) (Advertisement, bool) {
+	family := FamilyOf(path.Prefix.Addr())
+	nextHop := peer.NextHop(family)
+	if !peer.Families.Has(family) || !nextHop.IsValid() {
+		return Advertisement{}, false
+	}
+	out := Advertisement{
+		Prefix:      path.Prefix,
+		NextHop:     nextHop,
+		Communities: path.Attributes.Communities,
+		MED:         path.Attributes.MED,
+	}
+	if peer.IsInternal() {
+		out.LocalPreference = Some(DefaultLocalPreference)
+		if path.Attributes.LocalPreference.Set {
+			out.LocalPreference = path.Attributes.LocalPreference
+		}
+		return out, true
+	}
+	out.ASPath = ASPath{ASN: peer.LocalASN, Length: 1 + path.Attributes.ASPathPrepend}
+	return out, true
+}

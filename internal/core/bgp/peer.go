@@ -1,0 +1,57 @@
+package bgp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// GracefulRestart is what an OPEN offers of RFC 4724.
+type GracefulRestart struct {
+	// Enabled says whether the capability is sent at all.
+	Enabled bool
+	// RestartTime is how long the peer shall keep the routes, 1 to 4095 s (12 bits on the wire).
+	RestartTime time.Duration
+}
+
+// Peer is everything a session with a BGP neighbour is made of, resolved for one node: no field is left to a default.
+// Two equal Peers need no change to go from one to the other; internal/core/plan says what each field's change costs.
+type Peer struct {
+	// Name identifies the peer on this node: the name of its BGPPeer.
+	Name string
+	// Address of the neighbour, with a zone where it is link-local, and its TCP port.
+	Address netip.AddrPort
+	// ASN is the neighbour's AS number.
+	ASN ASN
+	// LocalASN is this session's own AS number: all that the path shows of this side.
+	LocalASN ASN
+	// RouterID is the BGP identifier of the node, an IPv4 address (RFC 6286).
+	RouterID netip.Addr
+	// SourceAddress is what the connection is dialled from; the zero Addr leaves the choice to the kernel.
+	SourceAddress netip.Addr
+	// HoldTime offered in the OPEN, KeepaliveTime, and the time between attempts to connect.
+	HoldTime, KeepaliveTime, ConnectRetryTime time.Duration
+	// Families whose routes the session carries.
+	Families Families
+	// GracefulRestart offered in the OPEN.
+	GracefulRestart GracefulRestart
+	// MaxReceivedPrefixes closes the session when the peer sends more, counted by family.
+	MaxReceivedPrefixes uint32
+	// NextHopIPv4 and NextHopIPv6 are the node's own addresses for routes of each family; the zero Addr where it has
+	// none, and then no route of that family is sent.
+	NextHopIPv4, NextHopIPv6 netip.Addr
+}
+
+// IsInternal reports whether the session is iBGP.
+func (p Peer) IsInternal() bool { return p.ASN == p.LocalASN }
+
+// NextHop returns the next hop of routes of a family; the zero Addr where there is none.
+func (p Peer) NextHop(f Family) netip.Addr {
+	switch f {
+	case IPv4:
+		return p.NextHopIPv4
+	case IPv6:
+		return p.NextHopIPv6
+	default:
+		return netip.Addr{}
+	}
+}

@@ -1,0 +1,47 @@
+// Package plan turns the difference between what a speaker does and what it should do into ordered steps, each with its
+// impact on live sessions.
+package plan
+
+import (
+	"net/netip"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
+
+// Impact is what a step does to a live session.
+type Impact uint8
+
+// Impacts, from the least to the greatest.
+const (
+	// None: the peer does not notice.
+	None Impact = iota
+	// Readvertise: UPDATEs are sent on the running session.
+	Readvertise
+	// SessionDrop: the session is closed and opened again.
+	SessionDrop
+)
+
+// Verb is what a step does.
+type Verb uint8
+
+// The verbs, in the order that a plan runs them: routes before peers, so that a new session's End-of-RIB is honest, and
+// advertising before withdrawing, so that a prefix that moves is never without a route.
+const (
+	RemovePeer Verb = iota + 1
+	Advertise
+	Withdraw
+	UpdatePeer
+	AddPeer
+)
+
+// Step is one thing for a speaker to do. Advertise uses Path, Withdraw uses Path.Prefix, the others use Peer; RemovePeer
+// only its Name.
+type Step struct {
+	Verb   Verb
+	Peer   bgp.Peer
+	Path   bgp.Path
+	Impact Impact
+}
+
+// Prefix returns the prefix of an Advertise or Withdraw step.
+func (s Step) Prefix() netip.Prefix { return s.Path.Prefix }
