@@ -1,0 +1,89 @@
+# Everything a person does with Herald's source. `make help` lists the targets; CI runs `make test` and nothing else.
+
+SHELL := /usr/bin/env bash -o pipefail
+.DEFAULT_GOAL := help
+
+VERSION ?= v0.1.0-dev
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/herald-network/herald/internal/version.version=$(VERSION) \
+           -X github.com/herald-network/herald/internal/version.commit=$(COMMIT)
+
+BIN := $(CURDIR)/bin
+export CGO_ENABLED ?= 0
+
+# Packages that need neither a cluster nor root; the others have targets of their own.
+UNIT_PACKAGES = $(shell go list ./... | grep -vE '/test/(e2e|envtest|bench)(/|$$)')
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: lab ## Bring up a rack, walk through the tour with real parts, and take everything down again.
+	@trap '$(BIN)/lab down --dir .lab-demo' EXIT; \
+	  $(BIN)/lab up --dir .lab-demo && $(BIN)/lab tour --dir .lab-demo
+
+##@ Build
+
+.PHONY: build
+build: ## Build the manager and the agent into bin/.
+	go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+.PHONY: lab
+lab: build ## Build bin/lab, the rack in a box (docs/lab.md).
+	go build -ldflags '$(LDFLAGS)' -o $(BIN)/lab ./test/lab/cmd/lab
+
+.PHONY: control-plane
+control-plane: lab ## Build etcd and Kubernetes for the tests, once; cached outside the checkout.
+	$(BIN)/lab control-plane
+
+.PHONY: generate
+generate: ## Generate deep copies, CRDs and the API reference.
+	hack/generate.sh
+
+##@ Test
+
+.PHONY: test
+test: verify test-unit test-envtest test-e2e ## Run every test: what CI runs.
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no cluster, under the race detector.
+	CGO_ENABLED=1 go test -race -shuffle=on $(UNIT_PACKAGES)
+
+.PHONY: test-envtest
+test-envtest: control-plane ## Run the tests against a real API server.
+	CGO_ENABLED=1 go test -race -shuffle=on ./test/envtest/...
+
+.PHONY: test-e2e
+test-e2e: control-plane ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v
+
+.PHONY: bench
+bench: control-plane ## Measure what docs/benchmarks.md reports.
+	go test -run '^$$' -bench . -benchmem ./internal/...
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 60m ./test/bench/... -v -bench
+
+.PHONY: verify
+verify: lint verify-generated ## Check style and that generated files are fresh.
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Run go vet and golangci-lint.
+	go vet ./...
+	$(BIN)/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(BIN)/golangci-lint ## Format the code as lint wants it.
+	$(BIN)/golangci-lint fmt ./...
+
+.PHONY: verify-generated
+verify-generated: ## Fail when generated files are stale.
+	hack/verify-generated.sh
+
+$(BIN)/golangci-lint: tools/go.mod
+	go -C tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: clean
+clean: ## Remove what was built here; the control plane's cache stays.
+	rm -rf $(BIN) dist
