@@ -1,0 +1,22 @@
+// Package logkey names the keys of log records, so that one thing has one key in every program of Herald.
+package logkey
+
+// The keys. Objects of Kubernetes go by their kind, with klog.KObj or a name as the value.
+const (
+	Address       = "address"
+	CloseMode     = "closeMode"
+	Configuration = "BGPConfiguration"
+	DaemonSet     = "DaemonSet"
+	Diff          = "diff"
+	Directory     = "directory"
+	File          = "file"
+	Input         = "input"
+	Node          = "Node"
+	Object        = "object"
+	Panic         = "panic"
+	Peer          = "BGPPeer"
+	Reason        = "reason"
+	Stack         = "stack"
+	State         = "sessionState"
+	Version       = "version"
+)
