@@ -1,5 +1,3 @@
-// Package plan turns the difference between what a speaker does and what it should do into ordered steps, each with its
-// impact on live sessions.
 package plan
 
 import (
@@ -21,6 +19,20 @@ const (
 	SessionDrop
 )
 
+// String returns the impact's name as it stands in logs, metrics and the reference.
+func (i Impact) String() string {
+	switch i {
+	case None:
+		return "None"
+	case Readvertise:
+		return "Readvertise"
+	case SessionDrop:
+		return "SessionDrop"
+	default:
+		return "Unknown"
+	}
+}
+
 // Verb is what a step does.
 type Verb uint8
 
@@ -34,6 +46,24 @@ const (
 	AddPeer
 )
 
+// String returns the verb's name as it stands in logs.
+func (v Verb) String() string {
+	switch v {
+	case RemovePeer:
+		return "RemovePeer"
+	case Advertise:
+		return "Advertise"
+	case Withdraw:
+		return "Withdraw"
+	case UpdatePeer:
+		return "UpdatePeer"
+	case AddPeer:
+		return "AddPeer"
+	default:
+		return "Unknown"
+	}
+}
+
 // Step is one thing for a speaker to do. Advertise uses Path, Withdraw uses Path.Prefix, the others use Peer; RemovePeer
 // only its Name.
 type Step struct {
@@ -45,3 +75,11 @@ type Step struct {
 
 // Prefix returns the prefix of an Advertise or Withdraw step.
 func (s Step) Prefix() netip.Prefix { return s.Path.Prefix }
+
+// String names the step and what it is about, for logs and test failures.
+func (s Step) String() string {
+	if s.Verb == Advertise || s.Verb == Withdraw {
+		return s.Verb.String() + " " + s.Prefix().String()
+	}
+	return s.Verb.String() + " " + s.Peer.Name
+}
