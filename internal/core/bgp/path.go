@@ -34,7 +34,8 @@ const DefaultLocalPreference = 100
 
 // Advertisement is a path as it goes out on one session: what an UPDATE says.
 type Advertisement struct {
-	Prefix      netip.Prefix
+	Prefix netip.Prefix
+	// NextHop is unspecified (0.0.0.0 or ::) where it is the session's own local address: see Peer.NextHop.
 	NextHop     netip.Addr
 	ASPath      ASPath
 	Communities Communities

@@ -36,22 +36,27 @@ type Peer struct {
 	GracefulRestart GracefulRestart
 	// MaxReceivedPrefixes closes the session when the peer sends more, counted by family.
 	MaxReceivedPrefixes uint32
-	// NextHopIPv4 and NextHopIPv6 are the node's own addresses for routes of each family; the zero Addr where it has
-	// none, and then no route of that family is sent.
+	// NextHopIPv4 and NextHopIPv6 are the node's own addresses for routes of each family. The zero Addr says, in the
+	// family of Address, that it is the session's own local address, and in the other one that there is none: then no
+	// route of that family is sent.
 	NextHopIPv4, NextHopIPv6 netip.Addr
 }
 
 // IsInternal reports whether the session is iBGP.
 func (p Peer) IsInternal() bool { return p.ASN == p.LocalASN }
 
-// NextHop returns the next hop of routes of a family; the zero Addr where there is none.
+// NextHop returns the next hop of routes of a family: the unspecified address (0.0.0.0 or ::) where it is the session's
+// own local address, which is known once it is connected, and the zero Addr where there is none.
 func (p Peer) NextHop(f Family) netip.Addr {
+	var nextHop, local netip.Addr
 	switch f {
 	case IPv4:
-		return p.NextHopIPv4
+		nextHop, local = p.NextHopIPv4, netip.IPv4Unspecified()
 	case IPv6:
-		return p.NextHopIPv6
-	default:
-		return netip.Addr{}
+		nextHop, local = p.NextHopIPv6, netip.IPv6Unspecified()
 	}
+	if !nextHop.IsValid() && f == FamilyOf(p.Address.Addr()) {
+		return local
+	}
+	return nextHop
 }
