@@ -1,0 +1,259 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// BGPPeerSpec describes a BGP neighbour and the sessions that nodes hold with it.
+type BGPPeerSpec struct {
+	// nodeSelector selects the nodes that hold a session with the peer. Absent or empty selects every node. Changing it
+	// opens and closes the sessions of the nodes that come and go, and does nothing to the others.
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="nodeSelector.matchLabels must have at most 64 entries"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="nodeSelector.matchExpressions must have at most 64 entries"
+	// +optional
+	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
+
+	// peerIP is the peer's address, IPv4 or IPv6. Where two BGPPeers have one address and port on a node, the older one
+	// holds there. Changing it resets the session.
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=45
+	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="peerIP must be an IPv4 or IPv6 address without a zone, such as 192.168.1.1 or 2001:db8::1"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self) || (!ip(self).isUnspecified() && !ip(self).isLinkLocalMulticast() && !cidr('224.0.0.0/4').containsIP(self) && !cidr('ff00::/8').containsIP(self))",message="peerIP must be the address of one host: unicast, and neither 0.0.0.0 nor ::"
+	// +required
+	PeerIP string `json:"peerIP"`
+
+	// interface is the node's network interface through which a link-local IPv6 peerIP (fe80::/10) is reached. Such a peer
+	// needs it, and no other may have it. Changing it resets the session.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=15
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/:%[:space:]]+$') && self != '.' && self != '..'",message="interface must be the name of a network interface, such as eth0: 1 to 15 characters without '/', ':', '%' or white space"
+	// +optional
+	Interface string `json:"interface,omitempty"`
+
+	// peerPort is the TCP port on which the peer listens: 1 to 65535. Defaults to 179. Changing it resets the session.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	PeerPort int32 `json:"peerPort,omitempty"`
+
+	// asNumber is the peer's AS number: 1 to 4294967295 (RFC 6793), but not 23456, which is reserved. The session is iBGP
+	// where it is the node's own. Changing it resets the session.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4294967295
+	// +kubebuilder:validation:XValidation:rule="self != 23456",message="asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the peer's own AS number"
+	// +required
+	ASNumber int64 `json:"asNumber"`
+
+	// localASNumber is the node's own AS number on this peer's sessions: 1 to 4294967295 (RFC 6793), but not 23456. The AS
+	// path shows only it, which routers call local-as with no-prepend and replace-as. Defaults to the asNumber of the
+	// node's BGPConfiguration. Changing it resets the session.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4294967295
+	// +kubebuilder:validation:XValidation:rule="self != 23456",message="localASNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the AS number that the peer expects of the nodes"
+	// +optional
+	LocalASNumber int64 `json:"localASNumber,omitempty"`
+
+	// sourceAddress is the address that a node connects from: NodeIP is its InternalIP of peerIP's family, Any leaves the
+	// choice to the node's routing table. Defaults to NodeIP. Changing it resets the session.
+	// +optional
+	SourceAddress SourceAddress `json:"sourceAddress,omitempty"`
+
+	// password is the password of TCP MD5 signatures (RFC 2385). Where its Secret is missing the session is not opened; it
+	// is never opened without the password. Defaults to none. Changing it resets the session.
+	// +optional
+	Password *Password `json:"password,omitempty"`
+
+	// holdTimeSeconds is the hold time offered to the peer (RFC 4271, section 4.2): 3 to 65535 s. The lower one of both
+	// sides holds, a peer's 0 (no keepalives) included. Defaults to 90. Changing it resets the session.
+	// +kubebuilder:validation:Minimum=3
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	HoldTimeSeconds int32 `json:"holdTimeSeconds,omitempty"`
+
+	// keepaliveTimeSeconds is the time between keepalives (RFC 4271, section 4.4): at least 1 s and below the hold time.
+	// Defaults to a third of the hold time. Changing it resets the session.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65534
+	// +optional
+	KeepaliveTimeSeconds int32 `json:"keepaliveTimeSeconds,omitempty"`
+
+	// connectRetryTimeSeconds is the time between attempts to connect (RFC 4271, section 8.1.3): 1 to 65535 s. Defaults
+	// to 5. Changing it does nothing to sessions: the next attempt heeds it.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	ConnectRetryTimeSeconds int32 `json:"connectRetryTimeSeconds,omitempty"`
+
+	// ebgpMultihopTTL is the TTL of what is sent to an eBGP peer that is more than one hop away: 1 to 255. It excludes
+	// ttlSecurityHops, and iBGP sessions have no such limit. Defaults to 1. Changing it does nothing to sessions: the
+	// running connection takes it over.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=255
+	// +optional
+	EBGPMultihopTTL int32 `json:"ebgpMultihopTTL,omitempty"`
+
+	// ttlSecurityHops is the most hops that the peer may be away under TTL security (GTSM, RFC 5082): 1 to 254. What comes
+	// with a lower TTL than 256 less this is dropped. It excludes ebgpMultihopTTL. Defaults to no TTL security. Changing
+	// it does nothing to sessions: the running connection takes it over.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=254
+	// +optional
+	TTLSecurityHops int32 `json:"ttlSecurityHops,omitempty"`
+
+	// maxReceivedPrefixes is how many prefixes the peer may send by family: 1 to 2147483647. None is ever used, but each
+	// takes memory; past the limit the session is closed and tried again after 1, 2, 4 and up to 30 minutes. Defaults to
+	// 100000. Changing it does nothing to sessions.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=2147483647
+	// +optional
+	MaxReceivedPrefixes int32 `json:"maxReceivedPrefixes,omitempty"`
+
+	// connectionMode says who opens the connection: with Active the node dials and never listens, with Passive it listens
+	// on the listenPort of its BGPConfiguration and never dials. Defaults to Active. Changing it resets the session.
+	// +optional
+	ConnectionMode ConnectionMode `json:"connectionMode,omitempty"`
+
+	// addressFamilies are the families whose routes the session carries (RFC 4760), IPv4, IPv6 or both, whatever the
+	// family of peerIP. One that the peer does not negotiate is a condition, not a failure. Defaults to the family of
+	// peerIP. Changing it resets the session.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	// +listType=set
+	// +optional
+	AddressFamilies []AddressFamily `json:"addressFamilies,omitempty"`
+
+	// gracefulRestart overrides that of the node's BGPConfiguration (RFC 4724). Each of its fields that is absent inherits
+	// alone. Changing it resets the session.
+	// +optional
+	GracefulRestart GracefulRestart `json:"gracefulRestart,omitzero"`
+}
+
+// SourceAddress says what a node connects from.
+// +kubebuilder:validation:Enum=NodeIP;Any
+type SourceAddress string
+
+// The source addresses.
+const (
+	SourceNodeIP SourceAddress = "NodeIP"
+	SourceAny    SourceAddress = "Any"
+)
+
+// ConnectionMode says who opens the TCP connection.
+// +kubebuilder:validation:Enum=Active;Passive
+type ConnectionMode string
+
+// The connection modes.
+const (
+	ConnectionActive  ConnectionMode = "Active"
+	ConnectionPassive ConnectionMode = "Passive"
+)
+
+// Password says where a session's password is.
+type Password struct {
+	// secretKeyRef names the key of a Secret in Herald's own namespace. Changing it resets the session.
+	// +required
+	SecretKeyRef SecretKeyRef `json:"secretKeyRef"`
+}
+
+// SecretKeyRef names a key of a Secret in Herald's own namespace.
+type SecretKeyRef struct {
+	// name is the Secret's name. Changing it resets the session.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be the name of a Secret: lower-case letters, digits, '-' and '.', such as tor"
+	// +required
+	Name string `json:"name"`
+
+	// key is the key in the Secret's data whose value is the password. Changing it resets the session.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key must be a key of a Secret: letters, digits, '-', '_' and '.', such as password"
+	// +required
+	Key string `json:"key"`
+}
+
+// BGPPeerStatus is what the nodes' sessions with a peer are doing.
+type BGPPeerStatus struct {
+	// observedGeneration is the generation of the spec that this status is about.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Accepted and Established.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// nodes counts the sessions.
+	// +optional
+	Nodes PeerNodes `json:"nodes,omitzero"`
+
+	// sessions are the nodes' sessions, those that are not established first: at most 100.
+	// +kubebuilder:validation:MaxItems=100
+	// +listType=map
+	// +listMapKey=node
+	// +optional
+	Sessions []PeerSession `json:"sessions,omitempty"`
+
+	// truncated is true where sessions was cut.
+	// +optional
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+// PeerNodes counts a peer's sessions.
+type PeerNodes struct {
+	// desired is the number of nodes that the peer selects.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Desired int32 `json:"desired"`
+
+	// established is how many of them have an established session.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	Established int32 `json:"established"`
+
+	// ready is established and desired as one text, such as 3/3.
+	// +kubebuilder:validation:MaxLength=21
+	// +optional
+	Ready string `json:"ready,omitempty"`
+}
+
+// BGPPeer describes a BGP neighbour, such as a top-of-rack router, and the nodes that hold a session with it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:scope=Cluster,categories=herald,shortName=bgpp
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Peer IP",type=string,JSONPath=`.spec.peerIP`
+// +kubebuilder:printcolumn:name="AS",type=integer,JSONPath=`.spec.asNumber`
+// +kubebuilder:printcolumn:name="Sessions",type=string,JSONPath=`.status.nodes.ready`
+// +kubebuilder:printcolumn:name="Established",type=string,JSONPath=`.status.conditions[?(@.type=="Established")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Local AS",type=integer,priority=1,JSONPath=`.spec.localASNumber`
+// +kubebuilder:printcolumn:name="Node Selector",type=string,priority=1,JSONPath=`.spec.nodeSelector`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Established")].reason`
+type BGPPeer struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what is wanted.
+	// +kubebuilder:validation:XValidation:rule="!has(self.keepaliveTimeSeconds) || self.keepaliveTimeSeconds < (has(self.holdTimeSeconds) ? self.holdTimeSeconds : 90)",fieldPath=".keepaliveTimeSeconds",message="keepaliveTimeSeconds must be below holdTimeSeconds, which defaults to 90: a third of it is usual"
+	// +kubebuilder:validation:XValidation:rule="!has(self.ttlSecurityHops) || !has(self.ebgpMultihopTTL)",fieldPath=".ttlSecurityHops",message="ttlSecurityHops and ebgpMultihopTTL exclude each other: with TTL security the TTL sent is always 255, so keep only ttlSecurityHops"
+	// +kubebuilder:validation:XValidation:rule="!has(self.peerIP) || !isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
+	// +kubebuilder:validation:XValidation:rule="!has(self.interface) || !isIP(self.peerIP) || cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".interface",message="interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table"
+	// +required
+	Spec BGPPeerSpec `json:"spec"`
+
+	// status is what was observed.
+	// +optional
+	Status BGPPeerStatus `json:"status,omitzero"`
+}
+
+// BGPPeerList is a list of BGPPeers.
+//
+// +kubebuilder:object:root=true
+type BGPPeerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []BGPPeer `json:"items"`
+}

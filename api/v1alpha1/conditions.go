@@ -1,0 +1,99 @@
+package v1alpha1
+
+// ConditionType is the type of a condition in a status. All types are positive: True is what one hopes for.
+type ConditionType string
+
+// The types of conditions, with the reasons that each may carry.
+const (
+	// ConditionAccepted says that Herald acts on the object: on BGPConfiguration, BGPPeer and ExternalIPPool.
+	//
+	// True: Valid. False: Invalid, Conflict, NotSupported, OutsideBase, SecretNotFound. Unknown: Pending.
+	ConditionAccepted ConditionType = "Accepted"
+
+	// ConditionEstablished says that every node that a BGPPeer selects has an established session of the peer's present
+	// generation.
+	//
+	// True: AllEstablished, FamilyNotNegotiated. False: NotAccepted, NoNodes, SessionsDown. Unknown: AgentSilent, Pending.
+	ConditionEstablished ConditionType = "Established"
+
+	// ConditionAdvertised says that what a BGPConfiguration allows is advertised by the nodes that it is for.
+	//
+	// True: Advertised, PrependIgnored. False: NotAccepted, NoNodes, NoPeers, NothingToAdvertise, SessionsDown. Unknown:
+	// AgentSilent, Pending.
+	ConditionAdvertised ConditionType = "Advertised"
+
+	// ConditionAllowlisted says that every address of an ExternalIPPool is inside a block of the BGPConfiguration named
+	// default.
+	//
+	// True: InsideBlocks. False: OutsideBlocks, NoConfiguration. Unknown: Pending.
+	ConditionAllowlisted ConditionType = "Allowlisted"
+
+	// ConditionReady says that a node advertises what it should on all of its sessions: on BGPNode.
+	//
+	// True: AllEstablished, FamilyNotNegotiated, PrependIgnored. False: NodeExcluded, NoConfiguration, NoPeers,
+	// SessionsDown, RouterIDConflict, Invalid. Unknown: Pending.
+	ConditionReady ConditionType = "Ready"
+)
+
+// ConditionReason is the reason of a condition: why its status is what it is.
+type ConditionReason string
+
+// The reasons, with what a user can do about those that are not good news.
+const (
+	// ReasonValid: the object is sound and in use.
+	ReasonValid ConditionReason = "Valid"
+	// ReasonInvalid: the object breaks a rule, which the message names with the field; it is left out until it is put
+	// right.
+	ReasonInvalid ConditionReason = "Invalid"
+	// ReasonConflict: an older object of the kind claims the same (an overlay's nodes, a peer's address and port), and
+	// holds; change or delete one of the two.
+	ReasonConflict ConditionReason = "Conflict"
+	// ReasonNotSupported: the object asks for what this version cannot do, and is not run without it; the message names
+	// the field to leave out.
+	ReasonNotSupported ConditionReason = "NotSupported"
+	// ReasonOutsideBase: a block of an overlay is not inside a block of the same kind of the BGPConfiguration named
+	// default; an overlay may narrow, never widen.
+	ReasonOutsideBase ConditionReason = "OutsideBase"
+	// ReasonSecretNotFound: the Secret of a peer's password, or its key, is missing; the session is not opened.
+	ReasonSecretNotFound ConditionReason = "SecretNotFound"
+	// ReasonPending: the present generation was not dealt with yet.
+	ReasonPending ConditionReason = "Pending"
+
+	// ReasonAllEstablished: all sessions are established.
+	ReasonAllEstablished ConditionReason = "AllEstablished"
+	// ReasonFamilyNotNegotiated: sessions are established, but a peer did not offer all of addressFamilies; enable the
+	// family on the router, or leave it out.
+	ReasonFamilyNotNegotiated ConditionReason = "FamilyNotNegotiated"
+	// ReasonSessionsDown: at least one session is not established; its lastError says why.
+	ReasonSessionsDown ConditionReason = "SessionsDown"
+	// ReasonAgentSilent: no session is known to be down, but at least one node's agent does not report; see that its pod
+	// runs.
+	ReasonAgentSilent ConditionReason = "AgentSilent"
+	// ReasonNotAccepted: the object is not accepted; the condition Accepted says why.
+	ReasonNotAccepted ConditionReason = "NotAccepted"
+	// ReasonNoNodes: the node selector selects no node.
+	ReasonNoNodes ConditionReason = "NoNodes"
+	// ReasonNoPeers: no BGPPeer selects the nodes.
+	ReasonNoPeers ConditionReason = "NoPeers"
+
+	// ReasonAdvertised: at least one prefix is advertised.
+	ReasonAdvertised ConditionReason = "Advertised"
+	// ReasonNothingToAdvertise: no block is an aggregate, and no Service has an address in a block that a node can serve.
+	ReasonNothingToAdvertise ConditionReason = "NothingToAdvertise"
+	// ReasonPrependIgnored: routes are advertised, but an asPathPrepend was left out on iBGP sessions, where it would hide
+	// the route.
+	ReasonPrependIgnored ConditionReason = "PrependIgnored"
+
+	// ReasonInsideBlocks: every address of the pool is inside a block.
+	ReasonInsideBlocks ConditionReason = "InsideBlocks"
+	// ReasonOutsideBlocks: some addresses of the pool are in no block, and are not assigned; add a block, or avoid them.
+	ReasonOutsideBlocks ConditionReason = "OutsideBlocks"
+	// ReasonNoConfiguration: there is no BGPConfiguration named default, so no Service is advertised.
+	ReasonNoConfiguration ConditionReason = "NoConfiguration"
+
+	// ReasonNodeExcluded: the node carries the label node.kubernetes.io/exclude-from-external-load-balancers and
+	// advertises nothing.
+	ReasonNodeExcluded ConditionReason = "NodeExcluded"
+	// ReasonRouterIDConflict: another node has the same router ID; give one of the two its own in an overlay.
+	ReasonRouterIDConflict ConditionReason = "RouterIDConflict"
+)
