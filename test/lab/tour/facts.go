@@ -3,6 +3,7 @@ package tour
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func (f *facts) sessionsUp(verdict string) check {
 		for _, row := range parseTable(result.Output, "NAME") {
 			up[row["NAME"]] = row["SESSIONS"]
 		}
-		for name := range f.nodes {
+		for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
 			if up[name] != want {
 				return "", fmt.Errorf("%s should have %s sessions, and has %q", name, want, up[name])
 			}
