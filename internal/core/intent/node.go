@@ -1,0 +1,44 @@
+package intent
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
+
+// ExcludeLabel takes the node that carries it out of service, unless its value parses as false.
+const ExcludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+// Node is what of a Node bears on its speaker.
+type Node struct {
+	Name   string
+	Labels map[string]string
+	// InternalIPs in the order of the Node's status, without zones, never IPv4-mapped.
+	InternalIPs []netip.Addr
+	// PodCIDRs of the Node's spec, without host bits.
+	PodCIDRs []netip.Prefix
+	// Deleting says that the Node is being deleted, or is gone.
+	Deleting bool
+}
+
+// IsOutOfService reports whether the node shall advertise nothing and hold no session: because it is being deleted, or
+// because of its ExcludeLabel, which Kubernetes' own service controller heeds too.
+func (n Node) IsOutOfService() bool {
+	value, labelled := n.Labels[ExcludeLabel]
+	if !labelled {
+		return n.Deleting
+	}
+	excluded, err := strconv.ParseBool(value)
+	return n.Deleting || excluded || err != nil
+}
+
+// internalIP returns the first InternalIP of a family; the zero Addr where the node has none.
+func (n Node) internalIP(family bgp.Family) netip.Addr {
+	for _, a := range n.InternalIPs {
+		if bgp.FamilyOf(a) == family {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
