@@ -1,0 +1,51 @@
+// Command probe runs inside a host of the lab: `probe routes` in a router, `probe requests --rate 100 URL…` in a client.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/herald-network/herald/test/harness/probe"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{Use: "probe", Short: "Watch a lab from the inside", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(&cobra.Command{
+		Use:   "routes",
+		Short: "Write every change of the routes that a routing daemon puts into the kernel",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return probe.WatchRoutes(cmd.Context(), cmd.OutOrStdout())
+		},
+	})
+	load := probe.Load{}
+	requests := &cobra.Command{
+		Use:   "requests URL…",
+		Short: "Send requests, each on a connection of its own, and write what became of them",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, urls []string) error {
+			load.URLs = urls
+			return probe.SendRequests(cmd.Context(), load, cmd.OutOrStdout())
+		},
+	}
+	requests.Flags().IntVar(&load.Rate, "rate", 100, "requests per second")
+	requests.Flags().DurationVar(&load.Timeout, "timeout", 900*time.Millisecond, "how long one request may take")
+	root.AddCommand(requests)
+	return root
+}

@@ -1,0 +1,121 @@
+// Package harness drives a lab from a test or a benchmark: it runs bin/lab as a person would, and watches from inside
+// the lab what its routers route and what its outside client gets.
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Lab is a running lab.
+type Lab struct {
+	// dir is where the lab keeps its state.
+	dir      string
+	binaries Binaries
+	env      []string
+}
+
+// Binaries are the programs that the harness runs.
+type Binaries struct {
+	// Lab is bin/lab; Probe is test/harness/cmd/probe, statically linked.
+	Lab, Probe string
+}
+
+// LabBinary is the environment variable that names a bin/lab which is already built.
+const LabBinary = "HERALD_LAB_BIN"
+
+// Build builds the programs into a directory; bin/lab only where LabBinary names none.
+func Build(ctx context.Context, dir string) (Binaries, error) {
+	binaries := Binaries{Lab: os.Getenv(LabBinary), Probe: filepath.Join(dir, "probe")}
+	packages := map[string]string{binaries.Probe: "github.com/herald-network/herald/test/harness/cmd/probe"}
+	if binaries.Lab == "" {
+		binaries.Lab = filepath.Join(dir, "lab")
+		packages[binaries.Lab] = "github.com/herald-network/herald/test/lab/cmd/lab"
+	}
+	for path, pkg := range packages {
+		build := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := build.CombinedOutput(); err != nil {
+			return Binaries{}, fmt.Errorf("build %s: %w\n%s", pkg, err, output)
+		}
+	}
+	return binaries, nil
+}
+
+// Up starts a lab in a directory; options are those of `lab up`.
+func Up(ctx context.Context, binaries Binaries, dir string, options ...string) (*Lab, error) {
+	lab := &Lab{dir: dir, binaries: binaries}
+	_, err := lab.Run(ctx, append([]string{"up"}, options...)...)
+	return lab, err
+}
+
+// Attach returns the lab that runs in a directory.
+func Attach(binaries Binaries, dir string) *Lab { return &Lab{dir: dir, binaries: binaries} }
+
+// Down stops the lab and removes all that it left.
+func (l *Lab) Down(ctx context.Context) error {
+	_, err := l.Run(ctx, "down")
+	return err
+}
+
+// Run runs a command of bin/lab, such as "kill", "agent/node-1", and returns its standard output.
+func (l *Lab) Run(ctx context.Context, args ...string) (string, error) {
+	return l.run(ctx, "", args...)
+}
+
+// Exec runs a command on a host of the lab and returns its standard output.
+func (l *Lab) Exec(ctx context.Context, host string, argv ...string) (string, error) {
+	return l.run(ctx, "", append([]string{"exec", host, "--"}, argv...)...)
+}
+
+// Kubectl runs kubectl and returns its standard output.
+func (l *Lab) Kubectl(ctx context.Context, args ...string) (string, error) {
+	return l.run(ctx, "", append([]string{"kubectl"}, args...)...)
+}
+
+// Apply applies manifests in YAML.
+func (l *Lab) Apply(ctx context.Context, manifests string) error {
+	_, err := l.run(ctx, manifests, "kubectl", "apply", "-f", "-")
+	return err
+}
+
+// Replace replaces objects by manifests in YAML, so that no field is left of what they were.
+func (l *Lab) Replace(ctx context.Context, manifests string) error {
+	_, err := l.run(ctx, manifests, "kubectl", "replace", "-f", "-")
+	return err
+}
+
+// Get reads what `kubectl get ARGS… -o json` prints into an object or a list.
+func (l *Lab) Get(ctx context.Context, into any, args ...string) error {
+	output, err := l.Kubectl(ctx, append(append([]string{"get"}, args...), "-o", "json")...)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(output), into)
+}
+
+func (l *Lab) run(ctx context.Context, input string, args ...string) (string, error) {
+	process := l.command(ctx, args...)
+	var output, complaint bytes.Buffer
+	process.Stdin, process.Stdout, process.Stderr = strings.NewReader(input), &output, &complaint
+	if err := process.Run(); err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			err = ctx.Err()
+		}
+		return output.String(), fmt.Errorf("lab %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(complaint.String()+output.String()))
+	}
+	return output.String(), nil
+}
+
+func (l *Lab) command(ctx context.Context, args ...string) *exec.Cmd {
+	process := exec.CommandContext(ctx, l.binaries.Lab, args...)
+	process.Env = append(os.Environ(), "LAB_DIR="+l.dir)
+	return process
+}
