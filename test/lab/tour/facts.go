@@ -86,17 +86,16 @@ func (f *facts) clusterIPNoted() (string, error) {
 	return fmt.Sprintf("nginx has the cluster IP %s", f.clusterIP), nil
 }
 
-// sessionsUp checks `kubectl get bgpnodes`: every node is there with a session to every router.
-func (f *facts) sessionsUp(verdict string) check {
-	want := fmt.Sprintf("%d/%d", len(f.routers), len(f.routers))
+// onNodes checks a table of kubectl's that has a row for every node: in each, the column says what it should.
+func (f *facts) onNodes(firstHeading, column, want, verdict string) check {
 	return func(result Result) (string, error) {
-		up := map[string]string{}
-		for _, row := range parseTable(result.Output, "NAME") {
-			up[row["NAME"]] = row["SESSIONS"]
+		have := map[string]string{}
+		for _, row := range parseTable(result.Output, firstHeading) {
+			have[row[firstHeading]] = row[column]
 		}
 		for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
-			if up[name] != want {
-				return "", fmt.Errorf("%s should have %s sessions, and has %q", name, want, up[name])
+			if have[name] != want {
+				return "", fmt.Errorf("%s should say %s in column %s, and says %q", name, want, column, have[name])
 			}
 		}
 		return verdict, nil

@@ -63,8 +63,9 @@ One object tells every node about the router. Herald's agents dial it at once.`,
 			command: withInput(strings.Join(manifests, "---\n"), "apply", "-f", "-"),
 			check:   succeeded("the peer is accepted", "created"),
 		}, {
-			command:  kubectl("get", "bgpnodes"),
-			check:    f.sessionsUp("every node has its session"),
+			command: kubectl("get", "bgpnodes", "-o",
+				"custom-columns=NODE:.metadata.name,PEER:.status.sessions[*].peer,SESSION:.status.sessions[*].state"),
+			check:    f.onNodes("NODE", "SESSION", strings.Repeat(",Established", len(f.routers))[1:], "every node has a session with every router"),
 			patience: patience,
 		}},
 	}
@@ -241,10 +242,11 @@ func nodes(f *facts) step {
 	return step{
 		title: "What the nodes say",
 		text: `
-Every node reports what its sessions really do and how many routes it has sent.`,
+Every node reports what its sessions really do, and how many routes it has sent on them. kubectl describe
+bgpnode tells more.`,
 		actions: []action{{
 			command:  kubectl("get", "bgpnodes"),
-			check:    f.sessionsUp("every node has its session, and reports its routes"),
+			check:    f.onNodes("NAME", "READY", "True", "every node advertises all that it should"),
 			patience: patience,
 		}},
 	}

@@ -42,8 +42,12 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 		want            string
 	}{
 		"a node has no session": {
-			command: "kubectl get bgpnodes", output: bgpnodes("0/1"),
-			want: "step 2, peer with the router: kubectl get bgpnodes: node-1 should have 1/1 sessions, and has \"0/1\"",
+			command: sessionTable, output: sessions("Active"),
+			want: "node-1 should say Established in column SESSION, and says \"Active\"",
+		},
+		"a node is not ready in the end": {
+			command: "kubectl get bgpnodes", output: strings.ReplaceAll(bgpnodes, "True ", "False"),
+			want: "step 13, what the nodes say: kubectl get bgpnodes: node-1 should say True in column READY, and says \"False\"",
 		},
 		"the peer is refused": {
 			command: "kubectl apply -f -", output: "error: no matches for kind \"BGPPeer\"\n", status: 1,
@@ -78,7 +82,7 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 }
 
 func TestTourShowsEveryRouter(t *testing.T) {
-	lab := &fakeLab{sessions: "2/2"}
+	lab := &fakeLab{sessions: "Established,Established"}
 	var out bytes.Buffer
 	routers := []Router{{Host: "tor", Address: netip.MustParseAddr("192.168.1.1")}, {Host: "tor-2", Address: netip.MustParseAddr("192.168.1.2")}}
 	if err := Run(t.Context(), lab, routers, &out); err != nil {
@@ -127,14 +131,19 @@ type fakeLab struct {
 }
 
 const (
-	nodeTable = "kubectl get nodes -o 'custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address,PODS:.spec.podCIDR'"
-	welcome   = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\n</style>\n"
+	nodeTable    = "kubectl get nodes -o 'custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address,PODS:.spec.podCIDR'"
+	sessionTable = "kubectl get bgpnodes -o 'custom-columns=NODE:.metadata.name,PEER:.status.sessions[*].peer,SESSION:.status.sessions[*].state'"
+	bgpnodes     = "NAME     AS      ROUTER ID      IPV4 ROUTES   IPV6 ROUTES   READY   AGE\n" +
+		"node-1   64512   192.168.1.11   1             0             True    9s\n" +
+		"node-2   64512   192.168.1.12   2             0             True    9s\n" +
+		"node-3   64512   192.168.1.13   2             0             True    9s\n"
+	welcome = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\n</style>\n"
 )
 
-func bgpnodes(sessions string) string {
-	text := "NAME     AS      ROUTER ID      SESSIONS   IPV4   IPV6   READY   AGE\n"
+func sessions(state string) string {
+	text := "NODE     PEER                   SESSION\n"
 	for i := 1; i <= 3; i++ {
-		text += fmt.Sprintf("node-%d   64512   192.168.1.1%d   %s        1      0      True    9s\n", i, i, sessions)
+		text += fmt.Sprintf("node-%d   bgppeer-global-64512   %s\n", i, state)
 	}
 	return text
 }
@@ -159,12 +168,12 @@ func (l *fakeLab) Run(_ context.Context, command Command) (Result, error) {
 	output, ok := map[string]string{
 		nodeTable: "NODE     ADDRESS        PODS\nnode-1   192.168.1.11   10.48.1.0/24\nnode-2   192.168.1.12   10.48.2.0/24\n" +
 			"node-3   192.168.1.13   10.48.3.0/24\n",
-		"kubectl get bgpnodes":                                  bgpnodes(max(l.sessions, "1/1")),
-		"kubectl rollout status deployment/nginx --timeout=30s": "deployment \"nginx\" successfully rolled out\n",
+		"kubectl get bgpnodes": bgpnodes, sessionTable: sessions(max(l.sessions, "Established")),
+		"kubectl rollout status deployment/nginx --timeout=30s":                                                   "deployment \"nginx\" successfully rolled out\n",
 		"kubectl get pods -l app=nginx -o custom-columns=POD:.metadata.name,NODE:.spec.nodeName,IP:.status.podIP": "POD       NODE     IP\nnginx-a   node-2   10.48.2.2\nnginx-b   node-3   10.48.3.2\n",
-		"kubectl expose deployment nginx":             "service/nginx exposed\n",
-		"kubectl get services":                        l.services(),
-		"kubectl logs -l app=nginx --tail=3 --prefix": strings.Join(l.requests, ""),
+		"kubectl expose deployment nginx":                                                                         "service/nginx exposed\n",
+		"kubectl get services":                                                                                    l.services(),
+		"kubectl logs -l app=nginx --tail=3 --prefix":                                                             strings.Join(l.requests, ""),
 	}[line]
 	if !ok {
 		return Result{}, fmt.Errorf("the fake lab does not know %s", line)
