@@ -16,7 +16,7 @@ type BGPPeerSpec struct {
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="peerIP must be an IPv4 or IPv6 address without a zone, such as 192.168.1.1 or 2001:db8::1"
-	// +kubebuilder:validation:XValidation:rule="!isIP(self) || (!ip(self).isUnspecified() && !ip(self).isLinkLocalMulticast() && !cidr('224.0.0.0/4').containsIP(self) && !cidr('ff00::/8').containsIP(self))",message="peerIP must be the address of one host: unicast, and neither 0.0.0.0 nor ::"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self) || (!ip(self).isUnspecified() && !cidr('224.0.0.0/4').containsIP(self) && !cidr('ff00::/8').containsIP(self))",message="peerIP must be the address of one host: unicast, and neither 0.0.0.0 nor ::"
 	// +required
 	PeerIP string `json:"peerIP"`
 
@@ -238,7 +238,7 @@ type BGPPeer struct {
 	// spec is what is wanted.
 	// +kubebuilder:validation:XValidation:rule="!has(self.keepaliveTimeSeconds) || self.keepaliveTimeSeconds < (has(self.holdTimeSeconds) ? self.holdTimeSeconds : 90)",fieldPath=".keepaliveTimeSeconds",message="keepaliveTimeSeconds must be below holdTimeSeconds, which defaults to 90: a third of it is usual"
 	// +kubebuilder:validation:XValidation:rule="!has(self.ttlSecurityHops) || !has(self.ebgpMultihopTTL)",fieldPath=".ttlSecurityHops",message="ttlSecurityHops and ebgpMultihopTTL exclude each other: with TTL security the TTL sent is always 255, so keep only ttlSecurityHops"
-	// +kubebuilder:validation:XValidation:rule="!has(self.peerIP) || !isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
 	// +kubebuilder:validation:XValidation:rule="!has(self.interface) || !isIP(self.peerIP) || cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".interface",message="interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table"
 	// +required
 	Spec BGPPeerSpec `json:"spec"`
