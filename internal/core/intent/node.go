@@ -20,6 +20,21 @@ type Node struct {
 	PodCIDRs []netip.Prefix
 	// Deleting says that the Node is being deleted, or is gone.
 	Deleting bool
+	// RouterID is what DefaultRouterID returned when the agent started, so that it stays although addresses change; the
+	// zero Addr where it has not been asked yet.
+	RouterID netip.Addr
+}
+
+// DefaultRouterID returns the node's BGP identifier, where no overlay names another: the first IPv4 InternalIP, else one
+// that is derived from the node's name.
+func (n Node) DefaultRouterID() netip.Addr {
+	if n.RouterID.IsValid() {
+		return n.RouterID
+	}
+	if ip := n.internalIP(bgp.IPv4); ip.IsValid() {
+		return ip
+	}
+	return bgp.RouterIDFromName(n.Name)
 }
 
 // IsOutOfService reports whether the node shall advertise nothing and hold no session: because it is being deleted, or

@@ -1,7 +1,12 @@
 package intent
 
 import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/herald-network/herald/api/v1alpha1"
 )
@@ -19,20 +24,46 @@ type Object struct {
 	Generation int64
 }
 
-// Problem is something that an object asks for in vain on this node. It belongs into a condition of the object.
+func objectOf(kind string, meta metav1.ObjectMeta) Object {
+	return Object{Kind: kind, Name: meta.Name, UID: meta.UID, Generation: meta.Generation}
+}
+
+// Problem is something that an object asks for in vain on this node. It belongs in a condition of the object.
 type Problem struct {
 	Object Object
 	// Field is the path of the field at fault, such as spec.password.
 	Field string
-	// Condition is the type of the condition, and Reason its reason, that the problem stands for. Accepted and Established
-	// are False with it, Advertised is still True.
+	// Condition is the type of the condition that the problem stands for, and Reason its reason.
 	Condition v1alpha1.ConditionType
 	Reason    v1alpha1.ConditionReason
-	// Message says what is wrong and what would be right.
+	// Message says what is wrong and what would be right; it names the field where the reader needs it.
 	Message string
 }
 
 // String returns the problem in one line.
 func (p Problem) String() string {
-	return p.Object.Kind + " " + p.Object.Name + ": " + p.Field + ": " + p.Message
+	return fmt.Sprintf("%s %s: %s: %s", p.Object.Kind, p.Object.Name, p.Field, p.Message)
+}
+
+// faults are what is wrong with one object: what they name is left out, and the rest of the object holds.
+type faults field.ErrorList
+
+// under reports whether the field at the path, or one inside it, is at fault.
+func (f faults) under(path *field.Path) bool {
+	whole := path.String()
+	for _, err := range f {
+		inside, found := strings.CutPrefix(err.Field, whole)
+		if found && (inside == "" || inside[0] == '.' || inside[0] == '[') {
+			return true
+		}
+	}
+	return false
+}
+
+// blank empties a field that is at fault. An entry of a list keeps its place, and so the others keep their index.
+func blank[T any](f faults, path *field.Path, value *T) {
+	if f.under(path) {
+		var empty T
+		*value = empty
+	}
 }
