@@ -53,10 +53,15 @@ type Session struct {
 	// Advertised counts the prefixes that are on the wire of the present session, Received those that the peer sent and
 	// Herald refused. Both are 0 unless Established.
 	Advertised, Received int
+	// UpdatesSent counts the UPDATE messages that went to the peer, over all of its sessions since the agent started.
+	UpdatesSent uint64
 	// Flaps counts how often the session was established and then lost, since the agent started.
 	Flaps int
 	// LastError says in words why the session is not established, or why it was last lost; "" where it never failed.
 	LastError string
+	// LimitExceeded says that the session is closed because the peer sent more than MaxReceivedPrefixes, and that it is
+	// tried again only after minutes.
+	LimitExceeded bool
 }
 
 // Speaker is what was observed of a node's BGP speaker.
