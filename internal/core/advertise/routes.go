@@ -70,7 +70,7 @@ func routeOf(prefix netip.Prefix, claims []claim) Route {
 
 // comparePrefixes puts host routes last, IPv4 before IPv6, then goes by address, the shorter prefix first.
 func comparePrefixes(a, b netip.Prefix) int {
-	return cmp.Or(rank(a)-rank(b), a.Compare(b))
+	return cmp.Or(rank(a)-rank(b), a.Addr().Compare(b.Addr()), a.Bits()-b.Bits())
 }
 
 func rank(p netip.Prefix) int {
