@@ -1,0 +1,42 @@
+package gobgp
+
+import "github.com/herald-network/herald/internal/core/bgp"
+
+// What a session learns from its link.
+var _ linkSession = (*session)(nil)
+
+func (s *session) restarting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.preserved
+}
+
+func (s *session) opened(peer offer) {
+	s.enter(bgp.OpenConfirm, func(o *bgp.Session) {
+		o.HoldTime = min(o.Peer.HoldTime, peer.holdTime)
+		o.Families = o.Peer.Families & peer.families
+		o.GracefulRestart = o.Peer.GracefulRestart.Enabled && peer.gracefulRestart
+	})
+}
+
+// established also makes every later OPEN that of a restart: this process has kept the forwarding state since.
+func (s *session) established() {
+	s.enter(bgp.Established, func(o *bgp.Session) {
+		o.LocalAddress = localAddress(s.link.router.conn)
+		s.preserved = true
+	})
+}
+
+func (s *session) sent(update changes) {
+	s.page.record(update)
+	s.edit(func(o *bgp.Session) { o.UpdatesSent++ })
+}
+
+func (s *session) refused(update changes) error {
+	var err error
+	s.edit(func(o *bgp.Session) {
+		err = s.refusals.record(update, o.Peer.MaxReceivedPrefixes)
+		o.Received = s.refusals.len()
+	})
+	return err
+}

@@ -1,0 +1,258 @@
+package gobgp
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	packet "github.com/osrg/gobgp/v3/pkg/packet/bgp"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
+
+// link is one connection to a router and the one to the engine that speaks on it. It relays messages between the two,
+// and tells its session what they mean.
+type link struct {
+	peer    bgp.Peer // as configured when the connection was made
+	router  *outlet
+	engine  *outlet
+	session linkSession
+	ended   chan struct{} // closed when run returns
+
+	mu        sync.Mutex
+	handshake handshake
+	cause     error // the first thing that went wrong
+}
+
+// handshake is how far the two sides have got: each confirms the other's OPEN with a KEEPALIVE.
+type handshake struct {
+	opened, engineConfirmed, routerConfirmed bool
+}
+
+// linkSession is what a link needs of the session that it serves.
+type linkSession interface {
+	// restarting says whether the OPEN shall be that of a speaker that has restarted and kept its forwarding state.
+	restarting() bool
+	// opened reports the peer's OPEN.
+	opened(offer)
+	// established reports that both sides have confirmed the session. No route is sent before it returns.
+	established()
+	// sent reports what an UPDATE said that is on the wire.
+	sent(changes)
+	// refused reports what the peer's UPDATE said; an error ends the session.
+	refused(changes) error
+}
+
+// lingerTime is how long the peer is given to take note of a NOTIFICATION before the connection is closed under it.
+const lingerTime = time.Second
+
+// run relays until either side ends or the context is done, and returns why. Both connections are closed then, and no
+// NOTIFICATION was sent but those of the engine, of cease, and those that refuse what the peer sent.
+func (l *link) run(ctx context.Context) error {
+	defer close(l.ended)
+	stop := context.AfterFunc(ctx, l.close)
+	defer stop()
+	var pumps sync.WaitGroup
+	pumps.Go(func() {
+		l.fail(l.toRouter())
+		if !l.router.isClosed() {
+			l.close()
+		}
+	})
+	pumps.Go(func() {
+		l.fail(l.toEngine())
+		if l.router.isClosed() {
+			l.drain()
+		}
+		l.close()
+	})
+	pumps.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return l.cause
+}
+
+// fail notes why the link ends; the first cause is the one that counts.
+func (l *link) fail(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cause == nil {
+		l.cause = cause
+	}
+}
+
+func (l *link) close() {
+	_ = l.router.conn.Close() // There is nobody left to tell.
+	_ = l.engine.conn.Close()
+}
+
+// cease ends the session with a Cease; run returns once the peer has hung up, or has had time to.
+func (l *link) cease(subcode uint8) { l.farewell(notification(packet.BGP_ERROR_CEASE, subcode, nil)) }
+
+// wait returns once run has, or the context is done.
+func (l *link) wait(ctx context.Context) {
+	select {
+	case <-l.ended:
+	case <-ctx.Done():
+	}
+}
+
+// farewell sends a last message to the router and leaves it to toEngine to wait until the router hangs up.
+func (l *link) farewell(m message) {
+	if l.router.farewell(m) != nil {
+		l.close()
+		return
+	}
+	_ = l.router.conn.SetReadDeadline(time.Now().Add(lingerTime)) // It fails on a closed connection only.
+}
+
+// drain waits until the peer has hung up after a last message to it, or has had time to.
+func (l *link) drain() {
+	_, _ = io.Copy(io.Discard, l.router.conn)
+}
+
+// toRouter relays what the engine sends.
+func (l *link) toRouter() error {
+	reader := bufio.NewReaderSize(l.engine.conn, 16*maxMessageLength)
+	buffer := make([]byte, maxMessageLength)
+	var unflushed []changes
+	for {
+		m, err := readMessage(reader, buffer)
+		if err != nil {
+			return errors.New("the engine closed the session")
+		}
+		switch m.kind() {
+		case packet.BGP_MSG_OPEN:
+			if m, err = rewriteOpen(m, l.session.restarting()); err != nil {
+				return err
+			}
+		case packet.BGP_MSG_KEEPALIVE:
+			l.confirm(func(h *handshake) { h.engineConfirmed = true })
+		case packet.BGP_MSG_UPDATE:
+			update, err := readUpdate(m)
+			if err != nil {
+				return err
+			}
+			unflushed = append(unflushed, update)
+		case packet.BGP_MSG_NOTIFICATION:
+			l.fail(sentCause(m))
+			l.farewell(m)
+			return nil
+		}
+		more := reader.Buffered() > 0
+		if err := l.router.send(m, more); err != nil {
+			return writeCause(err)
+		}
+		if !more {
+			for _, update := range unflushed {
+				l.session.sent(update)
+			}
+			unflushed = unflushed[:0]
+		}
+	}
+}
+
+// toEngine relays what the router sends. Of an UPDATE the engine gets a sign of life only.
+func (l *link) toEngine() error {
+	reader := bufio.NewReaderSize(l.router.conn, 16*maxMessageLength)
+	buffer := make([]byte, maxMessageLength)
+	if err := l.router.conn.SetReadDeadline(time.Now().Add(l.peer.HoldTime)); err != nil {
+		return err
+	}
+	alive := keepalive()
+	for {
+		m, err := readMessage(reader, buffer)
+		if errors.Is(err, errNotBGP) {
+			l.farewell(notification(packet.BGP_ERROR_MESSAGE_HEADER_ERROR, packet.BGP_ERROR_SUB_CONNECTION_NOT_SYNCHRONIZED, nil))
+			return err
+		}
+		if err != nil {
+			return l.readCause(err)
+		}
+		switch m.kind() {
+		case packet.BGP_MSG_OPEN:
+			if err := l.takeOpen(m); err != nil {
+				return err
+			}
+		case packet.BGP_MSG_KEEPALIVE:
+			l.confirm(func(h *handshake) { h.routerConfirmed = true })
+		case packet.BGP_MSG_NOTIFICATION:
+			return receivedCause(m, l.peer.LocalASN)
+		case packet.BGP_MSG_UPDATE:
+			if err := l.refuse(m); err != nil {
+				return err
+			}
+			m = alive
+		}
+		if err := l.engine.send(m, false); err != nil {
+			return nil // The engine hung up, and has said why.
+		}
+	}
+}
+
+// takeOpen notes what the peer offers. The engine is the one to refuse what is wrong with it.
+func (l *link) takeOpen(m message) error {
+	open, err := readOpen(m)
+	if err != nil {
+		return nil //nolint:nilerr // The engine answers with the right NOTIFICATION.
+	}
+	if err := asMismatch(l.peer.ASN, open.asn); err != nil {
+		l.fail(err)
+	}
+	l.mu.Lock()
+	l.handshake.opened = true
+	l.mu.Unlock()
+	l.session.opened(open)
+	l.router.setPatience(min(l.peer.HoldTime, open.holdTime))
+	return l.router.conn.SetReadDeadline(time.Time{}) // From here on the engine's hold timer watches.
+}
+
+// refuse counts what the peer announces. What cannot be read counts for nothing, since nothing is kept of it.
+func (l *link) refuse(m message) error {
+	update, err := readUpdate(m)
+	if err != nil {
+		return nil //nolint:nilerr // See above.
+	}
+	if err := l.session.refused(update); err != nil {
+		l.cease(packet.BGP_ERROR_SUB_MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
+		return err
+	}
+	return nil
+}
+
+// confirm notes a KEEPALIVE and reports the session as established with the first of the second side.
+func (l *link) confirm(note func(*handshake)) {
+	l.mu.Lock()
+	before := l.handshake
+	note(&l.handshake)
+	now := l.handshake
+	l.mu.Unlock()
+	if !before.complete() && now.complete() {
+		l.session.established()
+	}
+}
+
+func (h handshake) complete() bool { return h.opened && h.engineConfirmed && h.routerConfirmed }
+
+// readCause says why nothing more came from the peer; before its OPEN that has reasons of its own.
+func (l *link) readCause(err error) error {
+	l.mu.Lock()
+	opened := l.handshake.opened
+	l.mu.Unlock()
+	switch cause := readCause(err); {
+	case opened:
+		return cause
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no OPEN from the peer within %s", l.peer.HoldTime)
+	case errors.Is(cause, errClosed), errors.Is(cause, errReset):
+		return fmt.Errorf("%w before its OPEN: it may not know this node as a neighbor", cause)
+	default:
+		return cause
+	}
+}

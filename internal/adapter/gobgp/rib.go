@@ -1,0 +1,157 @@
+package gobgp
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/netip"
+	"sync"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
+
+// table is what the node advertises, kept once for all sessions.
+type table struct {
+	mu    sync.RWMutex
+	paths map[netip.Prefix]bgp.Path
+}
+
+func newTable() *table { return &table{paths: map[netip.Prefix]bgp.Path{}} }
+
+func (t *table) set(path bgp.Path) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paths[path.Prefix] = path
+}
+
+func (t *table) delete(prefix netip.Prefix) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.paths, prefix)
+}
+
+// all yields the paths. The table must not be changed meanwhile by whom it yields to.
+func (t *table) all() iter.Seq[bgp.Path] {
+	return func(yield func(bgp.Path) bool) {
+		t.mu.RLock()
+		defer t.mu.RUnlock()
+		for _, path := range t.paths {
+			if !yield(path) {
+				return
+			}
+		}
+	}
+}
+
+// rib keeps an engine's RIB at what one peer shall get of the table. Its methods may be called from any goroutine.
+type rib struct {
+	engine *engine
+	table  *table
+
+	mu   sync.Mutex
+	view view
+}
+
+// view is how a peer sees the table. The zero view sees nothing of it.
+type view struct {
+	peer bgp.Peer
+	// local is the session's own address, the zero Addr until it is known.
+	local netip.Addr
+}
+
+// export returns what the peer gets for a path, and whether it gets anything.
+func (v view) export(path bgp.Path) (bgp.Advertisement, bool) {
+	out, ok := bgp.Export(v.peer, path)
+	if ok && out.NextHop.IsUnspecified() {
+		out.NextHop = v.local
+	}
+	return out, ok && out.NextHop.IsValid()
+}
+
+// open starts the engine for a peer and fills its RIB.
+func (r *rib) open(ctx context.Context, peer bgp.Peer) error {
+	if err := r.engine.start(ctx, peer); err != nil {
+		return err
+	}
+	return r.look(ctx, view{peer: peer, local: peer.SourceAddress})
+}
+
+// close stops the engine, with nothing left in its RIB.
+func (r *rib) close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.view = view{}
+	return r.engine.stop(ctx)
+}
+
+// configure makes the RIB that of a peer with another configuration. No session may be there where the AS number or the
+// router ID change, since they are the engine's own.
+func (r *rib) configure(ctx context.Context, peer bgp.Peer) error {
+	r.mu.Lock()
+	now := r.view
+	r.mu.Unlock()
+	if now.peer.LocalASN != peer.LocalASN || now.peer.RouterID != peer.RouterID {
+		return errors.Join(r.close(ctx), r.open(ctx, peer))
+	}
+	local := now.local
+	if now.peer.SourceAddress != peer.SourceAddress {
+		local = peer.SourceAddress
+	}
+	return r.look(ctx, view{peer: peer, local: local})
+}
+
+// connected makes the RIB that of a session with the given local address.
+func (r *rib) connected(ctx context.Context, local netip.Addr) error {
+	r.mu.Lock()
+	to := view{peer: r.view.peer, local: local}
+	r.mu.Unlock()
+	return r.look(ctx, to)
+}
+
+// look goes over to another view: it touches the paths that look different in it, and no others.
+func (r *rib) look(ctx context.Context, to view) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	from := r.view
+	r.view = to
+	if from == to {
+		return nil
+	}
+	var errs []error
+	for path := range r.table.all() {
+		before, had := from.export(path)
+		after, has := to.export(path)
+		switch {
+		case has && (!had || before != after):
+			errs = append(errs, r.engine.advertise(ctx, after))
+		case had && !has:
+			errs = append(errs, r.engine.withdraw(ctx, path.Prefix))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// advertise brings a path of the table to the peer, if it is one that the peer gets.
+func (r *rib) advertise(ctx context.Context, path bgp.Path) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if out, ok := r.view.export(path); ok {
+		return r.engine.advertise(ctx, out)
+	}
+	return nil
+}
+
+// withdraw takes a prefix from the peer.
+func (r *rib) withdraw(ctx context.Context, prefix netip.Prefix) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.engine.withdraw(ctx, prefix)
+}
+
+// withdrawAll takes everything from the peer, which is about to go.
+func (r *rib) withdrawAll(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.view = view{}
+	return r.engine.withdrawAll(ctx)
+}
