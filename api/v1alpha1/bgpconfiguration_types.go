@@ -2,46 +2,55 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// DefaultConfigurationName is the name of the BGPConfiguration that is the base of every node; all others are overlays.
+// DefaultConfigurationName is the name of the BGPConfiguration that is the
+// base of every node; all others are overlays.
 const DefaultConfigurationName = "default"
 
-// BGPConfigurationSpec says what the nodes are to BGP and what they may advertise. In an overlay, each field that is set
-// replaces the base's on the nodes that the overlay selects.
+// BGPConfigurationSpec says what the nodes are to BGP and what they may
+// advertise. In an overlay, each field that is set replaces the base's on the
+// nodes that the overlay selects.
 type BGPConfigurationSpec struct {
-	// nodeSelector selects the nodes that an overlay is for. An overlay must have one, and the configuration named default
-	// must not. Two overlays that select the same node conflict: the older one holds there, and the newer one says so in
-	// its condition Accepted. Changing it does to the nodes that come or go what changing the overlay's other fields does.
+	// nodeSelector selects the nodes that an overlay is for. An overlay must have
+	// one, and the configuration named default must not. Two overlays that select
+	// the same node conflict: the older one holds there, and the newer one says so
+	// in its condition Accepted. Changing it does to the nodes that come or go
+	// what changing the overlay's other fields does.
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="nodeSelector.matchLabels must have at most 64 entries"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="nodeSelector.matchExpressions must have at most 64 entries"
 	// +optional
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 
-	// asNumber is the AS number of the nodes: 1 to 4294967295 (RFC 6793), but not 23456, which is reserved. A peer's
-	// localASNumber takes its place on that peer's sessions. Defaults to 64512. Changing it resets the sessions.
+	// asNumber is the AS number of the nodes: 1 to 4294967295 (RFC 6793), but not
+	// 23456, which is reserved. A peer's localASNumber takes its place on that
+	// peer's sessions. Defaults to 64512. Changing it resets the sessions.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	// +kubebuilder:validation:XValidation:rule="self != 23456",message="asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the node's own AS number"
 	// +optional
 	ASNumber int64 `json:"asNumber,omitempty"`
 
-	// listenPort is the TCP port on which peers with connectionMode Passive are expected: 1 to 65535. Without such a peer
-	// nothing listens. Defaults to 179. Changing it resets the sessions of passive peers.
+	// listenPort is the TCP port on which peers with connectionMode Passive are
+	// expected: 1 to 65535. Without such a peer nothing listens. Defaults to 179.
+	// Changing it resets the sessions of passive peers.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	ListenPort int32 `json:"listenPort,omitempty"`
 
-	// routerID is the BGP identifier of a node, written as an IPv4 address other than 0.0.0.0 (RFC 6286). It must be
-	// unique, so only an overlay may have one, and each such overlay should select a single node. Defaults to the node's
-	// first IPv4 InternalIP, else to one derived from the node's name. Changing it resets the sessions.
+	// routerID is the BGP identifier of a node, written as an IPv4 address other
+	// than 0.0.0.0 (RFC 6286). It must be unique, so only an overlay may have one,
+	// and each such overlay should select a single node. Defaults to the node's
+	// first IPv4 InternalIP, else to one derived from the node's name. Changing it
+	// resets the sessions.
 	// +kubebuilder:validation:MinLength=7
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="isIP(self) && ip(self).family() == 4 && !ip(self).isUnspecified()",message="routerID must be written as an IPv4 address other than 0.0.0.0, such as 10.0.0.1"
 	// +optional
 	RouterID string `json:"routerID,omitempty"`
 
-	// serviceClusterIPs are the blocks whose ClusterIPs may be advertised: at most 64. Absent or null inherits, an empty
-	// list allows none. Defaults to none. Changing it re-advertises or withdraws routes.
+	// serviceClusterIPs are the blocks whose ClusterIPs may be advertised: at most
+	// 64. Absent or null inherits, an empty list allows none. Defaults to none.
+	// Changing it re-advertises or withdraws routes.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=cidr
@@ -49,8 +58,9 @@ type BGPConfigurationSpec struct {
 	// +optional
 	ServiceClusterIPs []Block `json:"serviceClusterIPs,omitzero"`
 
-	// serviceExternalIPs are the blocks whose externalIPs may be advertised: at most 64. Absent or null inherits, an empty
-	// list allows none. Defaults to none. Changing it re-advertises or withdraws routes.
+	// serviceExternalIPs are the blocks whose externalIPs may be advertised: at
+	// most 64. Absent or null inherits, an empty list allows none. Defaults to
+	// none. Changing it re-advertises or withdraws routes.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=cidr
@@ -58,8 +68,9 @@ type BGPConfigurationSpec struct {
 	// +optional
 	ServiceExternalIPs []Block `json:"serviceExternalIPs,omitzero"`
 
-	// serviceLoadBalancerIPs are the blocks whose load balancer addresses may be advertised: at most 64. Absent or null
-	// inherits, an empty list allows none. Defaults to none. Changing it re-advertises or withdraws routes.
+	// serviceLoadBalancerIPs are the blocks whose load balancer addresses may be
+	// advertised: at most 64. Absent or null inherits, an empty list allows none.
+	// Defaults to none. Changing it re-advertises or withdraws routes.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=cidr
@@ -67,64 +78,75 @@ type BGPConfigurationSpec struct {
 	// +optional
 	ServiceLoadBalancerIPs []Block `json:"serviceLoadBalancerIPs,omitzero"`
 
-	// podCIDRAdvertisement is Enabled where each node advertises its spec.podCIDRs, which is right only where the CNI
-	// routes by them. Defaults to Disabled. Changing it re-advertises or withdraws routes.
+	// podCIDRAdvertisement is Enabled where each node advertises its
+	// spec.podCIDRs, which is right only where the CNI routes by them. Defaults to
+	// Disabled. Changing it re-advertises or withdraws routes.
 	// +optional
 	PodCIDRAdvertisement Mode `json:"podCIDRAdvertisement,omitempty"`
 
-	// communities gives names to communities, for use in prefixAdvertisements: at most 64. Defaults to none. Changing it
-	// re-advertises the routes that carry them.
+	// communities gives names to communities, for use in prefixAdvertisements: at
+	// most 64. Defaults to none. Changing it re-advertises the routes that carry
+	// them.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=name
 	// +optional
 	Communities []Community `json:"communities,omitzero"`
 
-	// prefixAdvertisements sets path attributes by prefix: at most 64. For each route the entry with the longest cidr that
-	// contains it holds, alone. Defaults to none. Changing it re-advertises the routes inside.
+	// prefixAdvertisements sets path attributes by prefix: at most 64. For each
+	// route the entry with the longest cidr that contains it holds, alone.
+	// Defaults to none. Changing it re-advertises the routes inside.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=cidr
 	// +optional
 	PrefixAdvertisements []PrefixAdvertisement `json:"prefixAdvertisements,omitzero"`
 
-	// gracefulRestart says whether the routers shall keep a node's routes while its agent restarts (RFC 4724). Each of its
-	// fields that is absent inherits alone. Changing it resets the sessions.
+	// gracefulRestart says whether the routers shall keep a node's routes while
+	// its agent restarts (RFC 4724). Each of its fields that is absent inherits
+	// alone. Changing it resets the sessions.
 	// +optional
 	GracefulRestart GracefulRestart `json:"gracefulRestart,omitzero"`
 
-	// externalIPPolicy is what admission does with an externalIP that a request adds to a Service outside
-	// serviceExternalIPs: Enforce refuses it, Warn lets it pass with a warning, Ignore lets it pass. Defaults to Enforce
-	// once serviceExternalIPs is set, else to Ignore. Changing it does nothing to sessions.
+	// externalIPPolicy is what admission does with an externalIP that a request
+	// adds to a Service outside serviceExternalIPs: Enforce refuses it, Warn lets
+	// it pass with a warning, Ignore lets it pass. Defaults to Enforce once
+	// serviceExternalIPs is set, else to Ignore. Changing it does nothing to
+	// sessions.
 	// +optional
 	ExternalIPPolicy ExternalIPPolicy `json:"externalIPPolicy,omitempty"`
 }
 
 // Block is a network whose addresses may be advertised.
 type Block struct {
-	// cidr is the network in canonical form, without host bits. Changing it re-advertises or withdraws routes.
+	// cidr is the network in canonical form, without host bits. Changing it
+	// re-advertises or withdraws routes.
 	// +required
 	CIDR CIDR `json:"cidr"`
 
-	// aggregation is Enabled where every node advertises the block's own route, which covers the Services with the policy
-	// Cluster, and Disabled where only host routes (/32, /128) are advertised. A block of a single address is never an
-	// aggregate. Defaults to Enabled. Changing it re-advertises or withdraws routes.
+	// aggregation is Enabled where every node advertises the block's own route,
+	// which covers the Services with the policy Cluster, and Disabled where only
+	// host routes (/32, /128) are advertised. A block of a single address is never
+	// an aggregate. Defaults to Enabled. Changing it re-advertises or withdraws
+	// routes.
 	// +optional
 	Aggregation Mode `json:"aggregation,omitempty"`
 }
 
 // Community is a named community.
 type Community struct {
-	// name is what prefixAdvertisements call the community. It begins with a letter, which tells it from a value, and has
-	// at most 63 characters. Changing it re-advertises nothing by itself.
+	// name is what prefixAdvertisements call the community. It begins with a
+	// letter, which tells it from a value, and has at most 63 characters. Changing
+	// it re-advertises the routes of the entries that use it.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_.-]*$')",message="name must begin with a letter and hold only letters, digits, '-', '_' and '.', such as blackhole-me"
 	// +required
 	Name string `json:"name"`
 
-	// value is a standard community aa:nn of two numbers up to 65535 (RFC 1997) or a large community aa:nn:mm of three
-	// numbers up to 4294967295 (RFC 8092), in decimal without leading zeros. Changing it re-advertises the routes that
+	// value is a standard community aa:nn of two numbers up to 65535 (RFC 1997) or
+	// a large community aa:nn:mm of three numbers up to 4294967295 (RFC 8092), in
+	// decimal without leading zeros. Changing it re-advertises the routes that
 	// carry it.
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=32
@@ -135,35 +157,40 @@ type Community struct {
 
 // PrefixAdvertisement sets the path attributes of the routes inside a network.
 type PrefixAdvertisement struct {
-	// cidr is the network whose routes get the attributes, in canonical form, without host bits. Changing it re-advertises
-	// the routes inside.
+	// cidr is the network whose routes get the attributes, in canonical form,
+	// without host bits. Changing it re-advertises the routes inside.
 	// +required
 	CIDR CIDR `json:"cidr"`
 
-	// communities are carried by the routes: at most 64, each a name from spec.communities, a standard community aa:nn
-	// (RFC 1997) or a large community aa:nn:mm (RFC 8092). Defaults to none. Changing it re-advertises the routes inside.
+	// communities are carried by the routes: at most 64, each a name from
+	// spec.communities, a standard community aa:nn (RFC 1997) or a large community
+	// aa:nn:mm (RFC 8092). Defaults to none. Changing it re-advertises the routes
+	// inside.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=set
 	// +optional
 	Communities []CommunityRef `json:"communities,omitzero"`
 
-	// localPreference is the LOCAL_PREF of the routes on iBGP sessions: 0 to 4294967295, the highest wins (RFC 4271,
-	// section 5.1.5). eBGP sessions never carry it. Defaults to 100. Changing it re-advertises the routes inside.
+	// localPreference is the LOCAL_PREF of the routes on iBGP sessions: 0 to
+	// 4294967295, the highest wins (RFC 4271, section 5.1.5). eBGP sessions never
+	// carry it. Defaults to 100. Changing it re-advertises the routes inside.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	// +optional
 	LocalPreference *int64 `json:"localPreference,omitempty"`
 
-	// med is the MULTI_EXIT_DISC of the routes: 0 to 4294967295, the lowest wins (RFC 4271, section 5.1.4). Defaults to
-	// none. Changing it re-advertises the routes inside.
+	// med is the MULTI_EXIT_DISC of the routes: 0 to 4294967295, the lowest wins
+	// (RFC 4271, section 5.1.4). Defaults to none. Changing it re-advertises the
+	// routes inside.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	// +optional
 	MED *int64 `json:"med,omitempty"`
 
-	// asPathPrepend is how many extra copies of the session's own AS number the AS path carries on eBGP sessions: 0 to 10.
-	// On iBGP sessions it would hide the route, so it is ignored there, and a condition says so. Defaults to 0. Changing
-	// it re-advertises the routes inside.
+	// asPathPrepend is how many extra copies of the session's own AS number the AS
+	// path carries on eBGP sessions: 0 to 10. On iBGP sessions it would hide the
+	// route, so it is ignored there, and a condition says so. Defaults to 0.
+	// Changing it re-advertises the routes inside.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10
 	// +optional
@@ -209,7 +236,8 @@ type BGPConfigurationStatus struct {
 	// +optional
 	Routes RouteCounts `json:"routes,omitzero"`
 
-	// advertisements are the prefixes that nodes advertise, aggregates first: at most 100.
+	// advertisements are the prefixes that nodes advertise, aggregates first: at
+	// most 100.
 	// +kubebuilder:validation:MaxItems=100
 	// +listType=map
 	// +listMapKey=prefix
@@ -217,7 +245,8 @@ type BGPConfigurationStatus struct {
 	// +optional
 	Advertisements []Advertisement `json:"advertisements,omitempty"`
 
-	// truncated is true where advertisements was cut, or where its counts are lower bounds because a node's own list was.
+	// truncated is true where advertisements was cut, or where its counts are
+	// lower bounds because a node's own list was.
 	// +optional
 	Truncated bool `json:"truncated,omitempty"`
 }
@@ -252,8 +281,9 @@ type Advertisement struct {
 	Nodes int32 `json:"nodes"`
 }
 
-// BGPConfiguration says what the nodes are to BGP and what they may advertise. The one named default is the base for
-// every node; any other is an overlay for the nodes that its nodeSelector selects. Without default, no Service is
+// BGPConfiguration says what the nodes are to BGP and what they may advertise.
+// The one named default is the base for every node; any other is an overlay
+// for the nodes that its nodeSelector selects. Without default, no Service is
 // advertised.
 //
 // +kubebuilder:object:root=true
@@ -267,9 +297,9 @@ type Advertisement struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Node Selector",type=string,priority=1,JSONPath=`.spec.nodeSelector`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Accepted")].reason`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'default' || (has(self.spec) && has(self.spec.nodeSelector))",message="spec.nodeSelector is required in an overlay, which every BGPConfiguration is but the one named default: select the nodes that it is for"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'default' || !has(self.spec) || !has(self.spec.nodeSelector)",message="spec.nodeSelector must not be set in the BGPConfiguration named default, which is the base for every node: use an overlay with another name"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'default' || !has(self.spec) || !has(self.spec.routerID)",message="spec.routerID must not be set in the BGPConfiguration named default, since each node needs its own: use an overlay for that node"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'default' || (has(self.spec) && has(self.spec.nodeSelector))",fieldPath=".spec.nodeSelector",reason=FieldValueRequired,message="nodeSelector is required in an overlay, which every BGPConfiguration is but the one named default: select the nodes that it is for"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'default' || !has(self.spec) || !has(self.spec.nodeSelector)",fieldPath=".spec.nodeSelector",reason=FieldValueForbidden,message="nodeSelector must not be set in the BGPConfiguration named default, which is the base for every node: use an overlay with another name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'default' || !has(self.spec) || !has(self.spec.routerID)",fieldPath=".spec.routerID",reason=FieldValueForbidden,message="routerID must not be set in the BGPConfiguration named default, since each node needs its own: use an overlay for that node"
 type BGPConfiguration struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`

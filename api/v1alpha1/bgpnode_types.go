@@ -10,7 +10,8 @@ type BGPNodeStatus struct {
 	// +optional
 	ASNumber int64 `json:"asNumber,omitempty"`
 
-	// routerID is the node's BGP identifier, written as an IPv4 address (RFC 6286).
+	// routerID is the node's BGP identifier, written as an IPv4 address (RFC
+	// 6286).
 	// +kubebuilder:validation:MaxLength=15
 	// +optional
 	RouterID string `json:"routerID,omitempty"`
@@ -27,7 +28,8 @@ type BGPNodeStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// sessions are the node's sessions, one for each BGPPeer that selects it: at most 256.
+	// sessions are the node's sessions, one for each BGPPeer that selects it: at
+	// most 256.
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=map
 	// +listMapKey=peer
@@ -38,7 +40,8 @@ type BGPNodeStatus struct {
 	// +optional
 	Routes RouteCounts `json:"routes,omitzero"`
 
-	// advertisements are the prefixes that were sent on at least one session, aggregates first: at most 200.
+	// advertisements are the prefixes that were sent on at least one session,
+	// aggregates first: at most 200.
 	// +kubebuilder:validation:MaxItems=200
 	// +listType=map
 	// +listMapKey=prefix
@@ -62,7 +65,8 @@ type NodeAdvertisement struct {
 	// +required
 	Kind AdvertisementKind `json:"kind"`
 
-	// services are Services that the prefix is advertised for, as namespace/name: at most 5, none for an aggregate.
+	// services are Services that the prefix is advertised for, as namespace/name:
+	// at most 5, none for an aggregate.
 	// +kubebuilder:validation:MaxItems=5
 	// +kubebuilder:validation:items:MaxLength=320
 	// +listType=set
@@ -70,8 +74,9 @@ type NodeAdvertisement struct {
 	Services []string `json:"services,omitempty"`
 }
 
-// BGPNode shows what a node does: its sessions and the routes that it advertises. Each node's agent keeps the one that
-// has the node's name; it goes with the Node.
+// BGPNode shows what a node does: its sessions and the routes that it
+// advertises. Each node's agent keeps the one that has the node's name; it
+// goes with the Node.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Cluster,categories=herald,shortName=bgpn

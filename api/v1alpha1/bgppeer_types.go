@@ -2,17 +2,20 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// BGPPeerSpec describes a BGP neighbour and the sessions that nodes hold with it.
+// BGPPeerSpec describes a BGP neighbour and the sessions that nodes hold with
+// it.
 type BGPPeerSpec struct {
-	// nodeSelector selects the nodes that hold a session with the peer. Absent or empty selects every node. Changing it
-	// opens and closes the sessions of the nodes that come and go, and does nothing to the others.
+	// nodeSelector selects the nodes that hold a session with the peer. Absent or
+	// empty selects every node. Changing it opens and closes the sessions of the
+	// nodes that come and go, and does nothing to the others.
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="nodeSelector.matchLabels must have at most 64 entries"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="nodeSelector.matchExpressions must have at most 64 entries"
 	// +optional
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 
-	// peerIP is the peer's address, IPv4 or IPv6. Where two BGPPeers have one address and port on a node, the older one
-	// holds there. Changing it resets the session.
+	// peerIP is the peer's address, IPv4 or IPv6. Where two BGPPeers have one
+	// address and port on a node, the older one holds there. Changing it resets
+	// the session.
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="peerIP must be an IPv4 or IPv6 address without a zone, such as 192.168.1.1 or 2001:db8::1"
@@ -20,99 +23,115 @@ type BGPPeerSpec struct {
 	// +required
 	PeerIP string `json:"peerIP"`
 
-	// interface is the node's network interface through which a link-local IPv6 peerIP (fe80::/10) is reached. Such a peer
-	// needs it, and no other may have it. Changing it resets the session.
+	// interface is the node's network interface through which a link-local IPv6
+	// peerIP (fe80::/10) is reached. Such a peer needs it, and no other may have
+	// it. Changing it resets the session.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/:%[:space:]]+$') && self != '.' && self != '..'",message="interface must be the name of a network interface, such as eth0: 1 to 15 characters without '/', ':', '%' or white space"
 	// +optional
 	Interface string `json:"interface,omitempty"`
 
-	// peerPort is the TCP port on which the peer listens: 1 to 65535. Defaults to 179. Changing it resets the session.
+	// peerPort is the TCP port on which the peer listens: 1 to 65535. Defaults to
+	// 179. Changing it resets the session.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	PeerPort int32 `json:"peerPort,omitempty"`
 
-	// asNumber is the peer's AS number: 1 to 4294967295 (RFC 6793), but not 23456, which is reserved. The session is iBGP
-	// where it is the node's own. Changing it resets the session.
+	// asNumber is the peer's AS number: 1 to 4294967295 (RFC 6793), but not 23456,
+	// which is reserved. The session is iBGP where it is the node's own. Changing
+	// it resets the session.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	// +kubebuilder:validation:XValidation:rule="self != 23456",message="asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the peer's own AS number"
 	// +required
 	ASNumber int64 `json:"asNumber"`
 
-	// localASNumber is the node's own AS number on this peer's sessions: 1 to 4294967295 (RFC 6793), but not 23456. The AS
-	// path shows only it, which routers call local-as with no-prepend and replace-as. Defaults to the asNumber of the
-	// node's BGPConfiguration. Changing it resets the session.
+	// localASNumber is the node's own AS number on this peer's sessions: 1 to
+	// 4294967295 (RFC 6793), but not 23456. The AS path shows only it, which
+	// routers call local-as with no-prepend and replace-as. Defaults to the
+	// asNumber of the node's BGPConfiguration. Changing it resets the session.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	// +kubebuilder:validation:XValidation:rule="self != 23456",message="localASNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the AS number that the peer expects of the nodes"
 	// +optional
 	LocalASNumber int64 `json:"localASNumber,omitempty"`
 
-	// sourceAddress is the address that a node connects from: NodeIP is its InternalIP of peerIP's family, Any leaves the
-	// choice to the node's routing table. Defaults to NodeIP. Changing it resets the session.
+	// sourceAddress is the address that a node connects from: NodeIP is its
+	// InternalIP of peerIP's family, Any leaves the choice to the node's routing
+	// table. Defaults to NodeIP. Changing it resets the session.
 	// +optional
 	SourceAddress SourceAddress `json:"sourceAddress,omitempty"`
 
-	// password is the password of TCP MD5 signatures (RFC 2385). Where its Secret is missing the session is not opened; it
-	// is never opened without the password. Defaults to none. Changing it resets the session.
+	// password is the password of TCP MD5 signatures (RFC 2385). Where its Secret
+	// is missing the session is not opened; it is never opened without the
+	// password. Defaults to none. Changing it resets the session.
 	// +optional
 	Password *Password `json:"password,omitempty"`
 
-	// holdTimeSeconds is the hold time offered to the peer (RFC 4271, section 4.2): 3 to 65535 s. The lower one of both
-	// sides holds, a peer's 0 (no keepalives) included. Defaults to 90. Changing it resets the session.
+	// holdTimeSeconds is the hold time offered to the peer (RFC 4271, section
+	// 4.2): 3 to 65535 s. The lower one of both sides holds, a peer's 0 (no
+	// keepalives) included. Defaults to 90. Changing it resets the session.
 	// +kubebuilder:validation:Minimum=3
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	HoldTimeSeconds int32 `json:"holdTimeSeconds,omitempty"`
 
-	// keepaliveTimeSeconds is the time between keepalives (RFC 4271, section 4.4): at least 1 s and below the hold time.
-	// Defaults to a third of the hold time. Changing it resets the session.
+	// keepaliveTimeSeconds is the time between keepalives (RFC 4271, section 4.4):
+	// at least 1 s and below the hold time. Defaults to a third of the hold time.
+	// Changing it resets the session.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65534
 	// +optional
 	KeepaliveTimeSeconds int32 `json:"keepaliveTimeSeconds,omitempty"`
 
-	// connectRetryTimeSeconds is the time between attempts to connect (RFC 4271, section 8.1.3): 1 to 65535 s. Defaults
-	// to 5. Changing it does nothing to sessions: the next attempt heeds it.
+	// connectRetryTimeSeconds is the time between attempts to connect (RFC 4271,
+	// section 8.1.3): 1 to 65535 s. Defaults to 5. Changing it does nothing to
+	// sessions: the next attempt heeds it.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	ConnectRetryTimeSeconds int32 `json:"connectRetryTimeSeconds,omitempty"`
 
-	// ebgpMultihopTTL is the TTL of what is sent to an eBGP peer that is more than one hop away: 1 to 255. It excludes
-	// ttlSecurityHops, and iBGP sessions have no such limit. Defaults to 1. Changing it does nothing to sessions: the
+	// ebgpMultihopTTL is the TTL of what is sent to an eBGP peer that is more than
+	// one hop away: 1 to 255. It excludes ttlSecurityHops, and iBGP sessions have
+	// no such limit. Defaults to 1. Changing it does nothing to sessions: the
 	// running connection takes it over.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=255
 	// +optional
 	EBGPMultihopTTL int32 `json:"ebgpMultihopTTL,omitempty"`
 
-	// ttlSecurityHops is the most hops that the peer may be away under TTL security (GTSM, RFC 5082): 1 to 254. What comes
-	// with a lower TTL than 256 less this is dropped. It excludes ebgpMultihopTTL. Defaults to no TTL security. Changing
-	// it does nothing to sessions: the running connection takes it over.
+	// ttlSecurityHops is the most hops that the peer may be away under TTL
+	// security (GTSM, RFC 5082): 1 to 254. What comes with a lower TTL than 256
+	// less this is dropped. It excludes ebgpMultihopTTL. Defaults to no TTL
+	// security. Changing it does nothing to sessions: the running connection takes
+	// it over.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=254
 	// +optional
 	TTLSecurityHops int32 `json:"ttlSecurityHops,omitempty"`
 
-	// maxReceivedPrefixes is how many prefixes the peer may send by family: 1 to 2147483647. None is ever used, but each
-	// takes memory; past the limit the session is closed and tried again after 1, 2, 4 and up to 30 minutes. Defaults to
-	// 100000. Changing it does nothing to sessions.
+	// maxReceivedPrefixes is how many prefixes the peer may send by family: 1 to
+	// 2147483647. None is ever used, but each takes memory; past the limit the
+	// session is closed and tried again after 1, 2, 4 and up to 30 minutes.
+	// Defaults to 100000. Changing it does nothing to sessions.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2147483647
 	// +optional
 	MaxReceivedPrefixes int32 `json:"maxReceivedPrefixes,omitempty"`
 
-	// connectionMode says who opens the connection: with Active the node dials and never listens, with Passive it listens
-	// on the listenPort of its BGPConfiguration and never dials. Defaults to Active. Changing it resets the session.
+	// connectionMode says who opens the connection: with Active the node dials and
+	// never listens, with Passive it listens on the listenPort of its
+	// BGPConfiguration and never dials. Defaults to Active. Changing it resets the
+	// session.
 	// +optional
 	ConnectionMode ConnectionMode `json:"connectionMode,omitempty"`
 
-	// addressFamilies are the families whose routes the session carries (RFC 4760), IPv4, IPv6 or both, whatever the
-	// family of peerIP. One that the peer does not negotiate is a condition, not a failure. Defaults to the family of
+	// addressFamilies are the families whose routes the session carries (RFC
+	// 4760), IPv4, IPv6 or both, whatever the family of peerIP. One that the peer
+	// does not negotiate is a condition, not a failure. Defaults to the family of
 	// peerIP. Changing it resets the session.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=2
@@ -120,8 +139,9 @@ type BGPPeerSpec struct {
 	// +optional
 	AddressFamilies []AddressFamily `json:"addressFamilies,omitempty"`
 
-	// gracefulRestart overrides that of the node's BGPConfiguration (RFC 4724). Each of its fields that is absent inherits
-	// alone. Changing it resets the session.
+	// gracefulRestart overrides that of the node's BGPConfiguration (RFC 4724).
+	// Each of its fields that is absent inherits alone. Changing it resets the
+	// session.
 	// +optional
 	GracefulRestart GracefulRestart `json:"gracefulRestart,omitzero"`
 }
@@ -148,7 +168,8 @@ const (
 
 // Password says where a session's password is.
 type Password struct {
-	// secretKeyRef names the key of a Secret in Herald's own namespace. Changing it resets the session.
+	// secretKeyRef names the key of a Secret in Herald's own namespace. Changing
+	// it resets the session.
 	// +required
 	SecretKeyRef SecretKeyRef `json:"secretKeyRef"`
 }
@@ -162,7 +183,8 @@ type SecretKeyRef struct {
 	// +required
 	Name string `json:"name"`
 
-	// key is the key in the Secret's data whose value is the password. Changing it resets the session.
+	// key is the key in the Secret's data whose value is the password. Changing it
+	// resets the session.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key must be a key of a Secret: letters, digits, '-', '_' and '.', such as password"
@@ -188,7 +210,8 @@ type BGPPeerStatus struct {
 	// +optional
 	Nodes PeerNodes `json:"nodes,omitzero"`
 
-	// sessions are the nodes' sessions, those that are not established first: at most 100.
+	// sessions are the nodes' sessions, those that are not established first: at
+	// most 100.
 	// +kubebuilder:validation:MaxItems=100
 	// +listType=map
 	// +listMapKey=node
@@ -218,7 +241,8 @@ type PeerNodes struct {
 	Ready string `json:"ready,omitempty"`
 }
 
-// BGPPeer describes a BGP neighbour, such as a top-of-rack router, and the nodes that hold a session with it.
+// BGPPeer describes a BGP neighbour, such as a top-of-rack router, and the
+// nodes that hold a session with it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Cluster,categories=herald,shortName=bgpp
@@ -237,9 +261,9 @@ type BGPPeer struct {
 
 	// spec is what is wanted.
 	// +kubebuilder:validation:XValidation:rule="!has(self.keepaliveTimeSeconds) || self.keepaliveTimeSeconds < (has(self.holdTimeSeconds) ? self.holdTimeSeconds : 90)",fieldPath=".keepaliveTimeSeconds",message="keepaliveTimeSeconds must be below holdTimeSeconds, which defaults to 90: a third of it is usual"
-	// +kubebuilder:validation:XValidation:rule="!has(self.ttlSecurityHops) || !has(self.ebgpMultihopTTL)",fieldPath=".ttlSecurityHops",message="ttlSecurityHops and ebgpMultihopTTL exclude each other: with TTL security the TTL sent is always 255, so keep only ttlSecurityHops"
-	// +kubebuilder:validation:XValidation:rule="!isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
-	// +kubebuilder:validation:XValidation:rule="!has(self.interface) || !isIP(self.peerIP) || cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".interface",message="interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table"
+	// +kubebuilder:validation:XValidation:rule="!has(self.ttlSecurityHops) || !has(self.ebgpMultihopTTL)",fieldPath=".ttlSecurityHops",reason=FieldValueForbidden,message="ttlSecurityHops and ebgpMultihopTTL exclude each other: with TTL security the TTL sent is always 255, so keep only ttlSecurityHops"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",reason=FieldValueRequired,message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
+	// +kubebuilder:validation:XValidation:rule="!has(self.interface) || !isIP(self.peerIP) || cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".interface",reason=FieldValueForbidden,message="interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table"
 	// +required
 	Spec BGPPeerSpec `json:"spec"`
 

@@ -2,52 +2,57 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ExternalIPPoolSpec says which addresses may be assigned, and to which Services.
+// ExternalIPPoolSpec says which addresses may be assigned, and to which
+// Services.
 type ExternalIPPoolSpec struct {
-	// addresses are what the pool holds, each a CIDR, a range of two addresses, or one address: 1 to 64. What is in them
-	// twice counts once. Changing it does nothing to sessions.
+	// addresses are what the pool holds, each a CIDR, a range of two addresses, or
+	// one address: 1 to 64. What is in them twice counts once. Changing it does
+	// nothing to sessions.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=set
 	// +required
 	Addresses []AddressRange `json:"addresses"`
 
-	// avoid are addresses in the pool that are never assigned, written as in addresses: at most 64. Defaults to none.
-	// Changing it does nothing to sessions.
+	// avoid are addresses in the pool that are never assigned, written as in
+	// addresses: at most 64. Defaults to none. Changing it does nothing to
+	// sessions.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=set
 	// +optional
 	Avoid []AddressRange `json:"avoid,omitempty"`
 
-	// assignment is Automatic where any Service that fits may take from the pool, and OnRequest where only Services may
-	// that name the pool or an address in it. Defaults to Automatic. Changing it does nothing to sessions.
+	// assignment is Automatic where any Service that fits may take from the pool,
+	// and OnRequest where only Services may that name the pool or an address in
+	// it. Defaults to Automatic. Changing it does nothing to sessions.
 	// +optional
 	Assignment Assignment `json:"assignment,omitempty"`
 
-	// namespaceSelector selects the namespaces whose Services may take from the pool. Absent or empty selects all.
-	// Changing it does nothing to sessions.
+	// namespaceSelector selects the namespaces whose Services may take from the
+	// pool. Absent or empty selects all. Changing it does nothing to sessions.
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="namespaceSelector.matchLabels must have at most 64 entries"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="namespaceSelector.matchExpressions must have at most 64 entries"
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// serviceSelector selects the Services that may take from the pool. Absent or empty selects all. Changing it does
-	// nothing to sessions.
+	// serviceSelector selects the Services that may take from the pool. Absent or
+	// empty selects all. Changing it does nothing to sessions.
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || size(self.matchLabels) <= 64",message="serviceSelector.matchLabels must have at most 64 entries"
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || size(self.matchExpressions) <= 64",message="serviceSelector.matchExpressions must have at most 64 entries"
 	// +optional
 	ServiceSelector *metav1.LabelSelector `json:"serviceSelector,omitempty"`
 
-	// priority orders the pools that fit a Service: the highest first, then by name; -1000000 to 1000000. Defaults to 0.
-	// Changing it does nothing to sessions.
+	// priority orders the pools that fit a Service: the highest first, then by
+	// name; -1000000 to 1000000. Defaults to 0. Changing it does nothing to
+	// sessions.
 	// +kubebuilder:validation:Minimum=-1000000
 	// +kubebuilder:validation:Maximum=1000000
 	// +optional
 	Priority int32 `json:"priority,omitempty"`
 }
 
-// AddressRange is a CIDR, two addresses of one family joined by "-", the lower one first, or one address; all in
-// canonical text.
+// AddressRange is a CIDR, two addresses of one family joined by "-", the lower
+// one first, or one address; all in canonical text.
 // +kubebuilder:validation:MinLength=2
 // +kubebuilder:validation:MaxLength=79
 // +kubebuilder:validation:XValidation:rule="self.contains('/') ? isCIDR(self) && string(cidr(self).masked()) == self : self.split('-').size() <= 2 && self.split('-').all(a, isIP(a) && ip.isCanonical(a))",message="addresses and avoid must hold CIDRs without host bits, addresses, or ranges of two addresses, all in canonical form, such as 192.168.3.0/24, 192.168.3.9 or 192.168.3.10-192.168.3.20"
@@ -91,7 +96,8 @@ type ExternalIPPoolStatus struct {
 	Summary PoolSummary `json:"summary,omitzero"`
 }
 
-// AddressCounts counts addresses of one family, as decimal strings: an IPv6 pool may hold more than 64 bits can count.
+// AddressCounts counts addresses of one family, as decimal strings: an IPv6
+// pool may hold more than 64 bits can count.
 type AddressCounts struct {
 	// total is the number of addresses that the pool holds, less those to avoid.
 	// +optional
@@ -113,17 +119,20 @@ type DecimalCount string
 
 // PoolSummary is what the columns of kubectl get show.
 type PoolSummary struct {
-	// addresses is the first entry of the spec's addresses and how many more there are, such as 192.168.3.0/24 +2.
+	// addresses is the first entry of the spec's addresses and how many more there
+	// are, such as 192.168.3.0/24 +2.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Addresses string `json:"addresses,omitempty"`
 
-	// assigned is the number of assigned addresses, IPv4 and IPv6 apart in a dual-stack pool, such as 3/0.
+	// assigned is the number of assigned addresses, IPv4 and IPv6 apart in a
+	// dual-stack pool, such as 3/0.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Assigned string `json:"assigned,omitempty"`
 
-	// available is the number of free addresses, IPv4 and IPv6 apart in a dual-stack pool, such as 242/256.
+	// available is the number of free addresses, IPv4 and IPv6 apart in a
+	// dual-stack pool, such as 242/256.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Available string `json:"available,omitempty"`

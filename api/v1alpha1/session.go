@@ -5,7 +5,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// SessionState is a state of the BGP finite state machine (RFC 4271, section 8.2.2), or Unknown.
+// SessionState is a state of the BGP finite state machine (RFC 4271, section
+// 8.2.2), or Unknown.
 // +kubebuilder:validation:Enum=Idle;Connect;Active;OpenSent;OpenConfirm;Established;Unknown
 type SessionState string
 
@@ -23,36 +24,42 @@ const (
 
 // Session is what was observed of one node's connection to one peer.
 type Session struct {
-	// state is the state of the BGP finite state machine (RFC 4271, section 8.2.2), or Unknown where the node's agent is
-	// silent.
+	// state is the state of the BGP finite state machine (RFC 4271, section
+	// 8.2.2), or Unknown where the node's agent is silent.
 	// +required
 	State SessionState `json:"state"`
 
-	// since is when the session entered its state; for Unknown, when the node's agent was last heard.
+	// since is when the session entered its state; for Unknown, when the node's
+	// agent was last heard.
 	// +optional
 	Since metav1.Time `json:"since,omitzero"`
 
-	// localAddress is the node's address of an established session: the next hop of the routes of its own family.
+	// localAddress is the node's address of an established session: the next hop
+	// of the routes of its own family.
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	LocalAddress string `json:"localAddress,omitempty"`
 
-	// advertised is the number of prefixes that were sent on the present session and not withdrawn since.
+	// advertised is the number of prefixes that were sent on the present session
+	// and not withdrawn since.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Advertised int32 `json:"advertised"`
 
-	// received is the number of prefixes that the peer sends. None of them is ever used.
+	// received is the number of prefixes that the peer sends. None of them is ever
+	// used.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Received int32 `json:"received"`
 
-	// flaps is how often the session was established and lost again since the agent started.
+	// flaps is how often the session was established and lost again since the
+	// agent started.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Flaps int32 `json:"flaps"`
 
-	// lastError says in words why the session is not established, or why it was last lost. Empty where it never failed.
+	// lastError says in words why the session is not established, or why it was
+	// last lost. Empty where it never failed.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	LastError string `json:"lastError"`
@@ -69,7 +76,8 @@ type PeerSession struct {
 	Session `json:",inline"`
 }
 
-// NodeSession is a session as a BGPNode lists it, by peer, with what was negotiated.
+// NodeSession is a session as a BGPNode lists it, by peer, with what was
+// negotiated.
 type NodeSession struct {
 	// peer is the name of the BGPPeer.
 	// +kubebuilder:validation:MinLength=1
@@ -77,7 +85,8 @@ type NodeSession struct {
 	// +required
 	Peer string `json:"peer"`
 
-	// peerUID is the UID of the BGPPeer that the session runs: another object of the same name has another.
+	// peerUID is the UID of the BGPPeer that the session runs: another object of
+	// the same name has another.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
@@ -90,21 +99,23 @@ type NodeSession struct {
 
 	Session `json:",inline"`
 
-	// holdTimeSeconds is the negotiated hold time in seconds: the smaller of both sides' offers, 0 where there are no
-	// keepalives (RFC 4271, section 4.2). Absent unless the session is established.
+	// holdTimeSeconds is the negotiated hold time in seconds: the smaller of both
+	// sides' offers, 0 where there are no keepalives (RFC 4271, section 4.2).
+	// Absent unless the session is established.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	HoldTimeSeconds *int32 `json:"holdTimeSeconds,omitempty"`
 
-	// addressFamilies are the families that both sides offered. Empty unless the session is established.
+	// addressFamilies are the families that both sides offered. Empty unless the
+	// session is established.
 	// +kubebuilder:validation:MaxItems=2
 	// +listType=set
 	// +optional
 	AddressFamilies []AddressFamily `json:"addressFamilies,omitempty"`
 
-	// gracefulRestart is Enabled where both sides offered graceful restart (RFC 4724). Empty unless the session is
-	// established.
+	// gracefulRestart is Enabled where both sides offered graceful restart (RFC
+	// 4724). Empty unless the session is established.
 	// +optional
 	GracefulRestart Mode `json:"gracefulRestart,omitempty"`
 }

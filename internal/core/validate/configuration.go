@@ -86,17 +86,17 @@ func (f *Findings) role(at *field.Path, configuration *v1alpha1.BGPConfiguration
 	spec := &configuration.Spec
 	if configuration.Name != v1alpha1.DefaultConfigurationName {
 		if spec.NodeSelector == nil {
-			f.fail(at.Child("nodeSelector"), nil, "spec.nodeSelector is required in an overlay, which every BGPConfiguration is "+
+			f.require(at.Child("nodeSelector"), "nodeSelector is required in an overlay, which every BGPConfiguration is "+
 				"but the one named default: select the nodes that it is for")
 		}
 		return
 	}
 	if spec.NodeSelector != nil {
-		f.fail(at.Child("nodeSelector"), spec.NodeSelector, "spec.nodeSelector must not be set in the BGPConfiguration named default, "+
+		f.forbid(at.Child("nodeSelector"), "nodeSelector must not be set in the BGPConfiguration named default, "+
 			"which is the base for every node: use an overlay with another name")
 	}
 	if spec.RouterID != "" {
-		f.fail(at.Child("routerID"), spec.RouterID, "spec.routerID must not be set in the BGPConfiguration named default, "+
+		f.forbid(at.Child("routerID"), "routerID must not be set in the BGPConfiguration named default, "+
 			"since each node needs its own: use an overlay for that node")
 	}
 }

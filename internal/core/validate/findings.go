@@ -27,6 +27,14 @@ func (f *Findings) fail(path *field.Path, value any, detail string) {
 	f.Errors = append(f.Errors, field.Invalid(path, value, detail))
 }
 
+func (f *Findings) require(path *field.Path, detail string) {
+	f.Errors = append(f.Errors, field.Required(path, detail))
+}
+
+func (f *Findings) forbid(path *field.Path, detail string) {
+	f.Errors = append(f.Errors, field.Forbidden(path, detail))
+}
+
 func (f *Findings) warn(path *field.Path, format string, args ...any) {
 	f.Warnings = append(f.Warnings, path.String()+": "+fmt.Sprintf(format, args...))
 }

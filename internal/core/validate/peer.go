@@ -76,10 +76,10 @@ func (f *Findings) peerAddress(at *field.Path, spec *v1alpha1.BGPPeerSpec) {
 	linkLocal := netip.MustParsePrefix("fe80::/10").Contains(address)
 	switch {
 	case linkLocal && spec.Interface == "":
-		f.fail(at.Child("interface"), spec.Interface,
+		f.require(at.Child("interface"),
 			"interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it")
 	case !linkLocal && spec.Interface != "":
-		f.fail(at.Child("interface"), spec.Interface,
+		f.forbid(at.Child("interface"),
 			"interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table")
 	}
 	if spec.Interface != "" && !isInterfaceName(spec.Interface) {
@@ -124,7 +124,7 @@ func (f *Findings) hops(at *field.Path, spec *v1alpha1.BGPPeerSpec) {
 	optional(f, at.Child("ebgpMultihopTTL"), spec.EBGPMultihopTTL, 1, 255)
 	optional(f, at.Child("ttlSecurityHops"), spec.TTLSecurityHops, 1, 254)
 	if spec.TTLSecurityHops != 0 && spec.EBGPMultihopTTL != 0 {
-		f.fail(at.Child("ttlSecurityHops"), spec.TTLSecurityHops, "ttlSecurityHops and ebgpMultihopTTL exclude each other: "+
+		f.forbid(at.Child("ttlSecurityHops"), "ttlSecurityHops and ebgpMultihopTTL exclude each other: "+
 			"with TTL security the TTL sent is always 255, so keep only ttlSecurityHops")
 	}
 }
