@@ -1,0 +1,118 @@
+// Package router configures the lab's top-of-rack routers: BIRD or FRR. A router takes sessions from every node of its
+// rack, in whatever families the node offers, accepts all routes, sends none, and helps a restarting node by keeping its
+// routes (RFC 4724).
+package router
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"net/netip"
+	"text/template"
+
+	"github.com/herald-network/herald/test/lab/part"
+	"github.com/herald-network/herald/test/lab/topology"
+)
+
+// ASN is the AS number of routers, and by default of nodes.
+const ASN = 64512
+
+// Kind is a routing daemon.
+type Kind string
+
+// The kinds.
+const (
+	BIRD Kind = "bird"
+	FRR  Kind = "frr"
+)
+
+// ParseKind reads the name of a kind.
+func ParseKind(text string) (Kind, error) {
+	switch kind := Kind(text); kind {
+	case BIRD, FRR:
+		return kind, nil
+	}
+	return "", fmt.Errorf("router %q: there are %q and %q", text, BIRD, FRR)
+}
+
+//go:embed templates
+var templates embed.FS
+
+// Files returns the files that the router needs on its host, by path.
+func (k Kind) Files(router topology.Host) (map[string]string, error) {
+	var names map[string]string
+	switch k {
+	case BIRD:
+		names = map[string]string{"/etc/bird/bird.conf": "bird.conf"}
+	case FRR:
+		names = map[string]string{
+			"/etc/frr/zebra.conf": "zebra.conf", "/etc/frr/bgpd.conf": "bgpd.conf", "/etc/frr/vtysh.conf": "vtysh.conf",
+		}
+	}
+	files := map[string]string{}
+	for path, name := range names {
+		text, err := render(name, router)
+		if err != nil {
+			return nil, fmt.Errorf("render %s for %s: %w", path, router.Name, err)
+		}
+		files[path] = text
+	}
+	return files, nil
+}
+
+// session is what nodes of one family connect to.
+type session struct {
+	Family  string
+	Address netip.Addr
+	Subnet  netip.Prefix
+}
+
+func render(name string, router topology.Host) (string, error) {
+	data := struct {
+		Name     string
+		ASN      int
+		RouterID netip.Addr
+		Sessions []session
+	}{Name: router.Name, ASN: ASN, RouterID: router.Addresses()[0]}
+	for _, prefix := range router.Ports[0].Addresses {
+		family := "ipv4"
+		if prefix.Addr().Is6() {
+			family = "ipv6"
+		}
+		data.Sessions = append(data.Sessions, session{Family: family, Address: prefix.Addr(), Subnet: prefix.Masked()})
+	}
+	parsed, err := template.ParseFS(templates, "templates/"+name)
+	if err != nil {
+		return "", err
+	}
+	var text bytes.Buffer
+	err = parsed.Execute(&text, data)
+	return text.String(), err
+}
+
+// Part returns the router as a part that runs on the host of that name. It is started as root and stays it, since a
+// sandbox may have no other user.
+func (k Kind) Part(name string) part.Part {
+	p := part.Part{Name: name, Host: name}
+	switch k {
+	case BIRD:
+		p.Commands = [][]string{{"bird", "-f"}}
+		p.ReadyFile = "/run/bird/bird.ctl"
+	case FRR:
+		const root = "--user=root"
+		p.Commands = [][]string{
+			{"/usr/lib/frr/zebra", root, "--group=root", "--vty_port=0", "--log=stdout"},
+			{"/usr/lib/frr/bgpd", root, "--group=root", "--vty_port=0", "--log=stdout"},
+		}
+		p.ReadyFile = "/run/frr/bgpd.vty"
+	}
+	return p
+}
+
+// Packages returns the Debian packages that have the router.
+func (k Kind) Packages() []string {
+	if k == FRR {
+		return []string{"frr"}
+	}
+	return []string{"bird2"}
+}
