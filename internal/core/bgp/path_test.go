@@ -1,0 +1,114 @@
+package bgp_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
+
+var (
+	nodeIPv4 = netip.MustParseAddr("192.168.1.11")
+	nodeIPv6 = netip.MustParseAddr("2001:db8:1::11")
+	routeV4  = netip.MustParsePrefix("192.168.3.180/32")
+	routeV6  = netip.MustParsePrefix("2001:db8:3::180/128")
+)
+
+// exportCase is a peer and a path, and what the session sends.
+type exportCase struct {
+	peer bgp.Peer
+	path bgp.Path
+	want bgp.Advertisement
+}
+
+// newExportCase is an eBGP session over IPv4 that carries both families, and an IPv4 path with every attribute.
+func newExportCase() *exportCase {
+	community := bgp.CommunitiesOf(bgp.Community{Global: 64512, Data1: 666})
+	return &exportCase{
+		peer: bgp.Peer{
+			Address: netip.MustParseAddrPort("192.168.1.1:179"), ASN: 64601, LocalASN: 64512,
+			Families:    bgp.FamiliesOf(bgp.IPv4, bgp.IPv6),
+			NextHopIPv4: nodeIPv4, NextHopIPv6: nodeIPv6,
+		},
+		path: bgp.Path{Prefix: routeV4, Attributes: bgp.PathAttributes{
+			Communities: community, LocalPreference: bgp.Some(200), MED: bgp.Some(0), ASPathPrepend: 2,
+		}},
+		want: bgp.Advertisement{
+			Prefix: routeV4, NextHop: nodeIPv4, ASPath: bgp.ASPath{ASN: 64512, Length: 3}, Communities: community, MED: bgp.Some(0),
+		},
+	}
+}
+
+func (c *exportCase) internal() {
+	c.peer.ASN = c.peer.LocalASN
+	c.want.ASPath = bgp.ASPath{}
+	c.want.LocalPreference = bgp.Some(200)
+}
+
+func TestExport(t *testing.T) {
+	rows := map[string]func(c *exportCase){
+		"eBGP prepends, and sends no local preference": func(*exportCase) {},
+		"eBGP without prepending sends its own AS once": func(c *exportCase) {
+			c.path.Attributes.ASPathPrepend = 0
+			c.want.ASPath.Length = 1
+		},
+		"iBGP sends the local preference, and an empty AS path": func(c *exportCase) { c.internal() },
+		"iBGP sends the default local preference where none is set": func(c *exportCase) {
+			c.internal()
+			c.path.Attributes.LocalPreference = bgp.Optional{}
+			c.want.LocalPreference = bgp.Some(bgp.DefaultLocalPreference)
+		},
+		"iBGP sends a local preference of 0": func(c *exportCase) {
+			c.internal()
+			c.path.Attributes.LocalPreference = bgp.Some(0)
+			c.want.LocalPreference = bgp.Some(0)
+		},
+		"without attributes nothing is sent of them": func(c *exportCase) {
+			c.path.Attributes = bgp.PathAttributes{}
+			c.want = bgp.Advertisement{Prefix: routeV4, NextHop: nodeIPv4, ASPath: bgp.ASPath{ASN: 64512, Length: 1}}
+		},
+		"the other family has its own next hop": func(c *exportCase) {
+			c.path.Prefix, c.want.Prefix, c.want.NextHop = routeV6, routeV6, nodeIPv6
+		},
+		"IPv4 over an IPv6 session has the IPv4 next hop": func(c *exportCase) {
+			c.peer.Address = netip.MustParseAddrPort("[2001:db8:1::1]:179")
+		},
+		"the session's own address is the next hop of its family where none is given": func(c *exportCase) {
+			c.peer.NextHopIPv4 = netip.Addr{}
+			c.want.NextHop = netip.IPv4Unspecified()
+		},
+		"the session's own address is the next hop of its family, IPv6 too": func(c *exportCase) {
+			c.peer.Address, c.peer.NextHopIPv6 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
+			c.path.Prefix, c.want.Prefix, c.want.NextHop = routeV6, routeV6, netip.IPv6Unspecified()
+		},
+	}
+	for name, given := range rows {
+		t.Run(name, func(t *testing.T) {
+			c := newExportCase()
+			given(c)
+			got, ok := bgp.Export(c.peer, c.path)
+			if !ok || got != c.want {
+				t.Errorf("Export returned %+v, %v, want %+v", got, ok, c.want)
+			}
+		})
+	}
+}
+
+func TestExportLeavesOut(t *testing.T) {
+	rows := map[string]func(c *exportCase){
+		"a family that the session does not carry":            func(c *exportCase) { c.peer.Families = bgp.FamiliesOf(bgp.IPv6) },
+		"the other family of a node without an address of it": func(c *exportCase) { c.path.Prefix, c.peer.NextHopIPv6 = routeV6, netip.Addr{} },
+		"the other family over IPv6 without an address of it": func(c *exportCase) {
+			c.peer.Address, c.peer.NextHopIPv4 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
+		},
+	}
+	for name, given := range rows {
+		t.Run(name, func(t *testing.T) {
+			c := newExportCase()
+			given(c)
+			if got, ok := bgp.Export(c.peer, c.path); ok {
+				t.Errorf("Export returned %+v, want nothing", got)
+			}
+		})
+	}
+}
