@@ -4,7 +4,6 @@ package logkey
 // The keys. Objects of Kubernetes go by their kind, with klog.KObj or a name as the value.
 const (
 	Address       = "address"
-	CloseMode     = "closeMode"
 	Configuration = "BGPConfiguration"
 	DaemonSet     = "DaemonSet"
 	Diff          = "diff"

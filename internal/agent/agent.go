@@ -1,0 +1,131 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/core/advertise"
+	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/plan"
+	"github.com/herald-network/herald/internal/metrics"
+	"github.com/herald-network/herald/internal/speaker"
+)
+
+// retryAfter is how long the loop waits before it tries again what the speaker did not take over.
+const retryAfter = time.Second
+
+// Marker tells the next agent whether routers were made to send traffic to this node since it booted.
+type Marker interface {
+	Set() error
+	Clear() error
+}
+
+// Workload is what runs the agent.
+type Workload interface {
+	// HasLeft reports whether this node's agent, on a node with these labels, is gone for good and not merely replaced.
+	HasLeft(ctx context.Context, node map[string]string) (bool, error)
+}
+
+// Config is what an agent is made of; all fields are needed.
+type Config struct {
+	// Node is the name of the agent's node and Version the agent's own version.
+	Node, Version string
+	Inputs        *input.Queue
+	Speaker       speaker.Speaker
+	Marker        Marker
+	Workload      Workload
+	// Warnings takes what people should be told by an event.
+	Warnings chan<- Warning
+	Metrics  *metrics.Loop
+	Log      logr.Logger
+}
+
+// Agent is the loop of one node.
+type Agent struct {
+	Config
+
+	// questions are answered by the loop, between two turns.
+	questions chan func()
+	// changed receives a nudge when the status may have changed.
+	changed chan struct{}
+
+	// All that follows belongs to the loop.
+
+	objects *objects
+	table   *advertise.Table
+	intent  intent.Intent
+	// owed are steps for routes that the speaker failed to carry out, until it does.
+	owed []plan.Step
+	// hasSpoken says that the speaker has had the first full set of routes.
+	hasSpoken bool
+	retry     *time.Timer
+	sessions  map[string]bgp.Session
+}
+
+// New returns an agent that says nothing until it runs and knows everything.
+func New(config Config) *Agent {
+	retry := time.NewTimer(0)
+	retry.Stop()
+	return &Agent{
+		Config:    config,
+		questions: make(chan func()),
+		changed:   make(chan struct{}, 1),
+		objects:   newObjects(config.Node),
+		table:     advertise.NewTable(),
+		retry:     retry,
+		sessions:  map[string]bgp.Session{},
+	}
+}
+
+// Run does what the inputs ask for until the context ends, and then leaves the routers as the occasion demands: see leave.
+func (a *Agent) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return a.leave(context.WithoutCancel(ctx))
+		case <-a.Inputs.Ready():
+			a.turn(ctx)
+		case <-a.retry.C:
+			a.turn(ctx)
+		case <-a.Speaker.Changed():
+			a.guard(a.noteSessions)
+			a.nudge()
+		case answer := <-a.questions:
+			answer()
+		}
+	}
+}
+
+// StatusChanged receives a nudge when the status may have changed.
+func (a *Agent) StatusChanged() <-chan struct{} { return a.changed }
+
+func (a *Agent) nudge() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// ask has the loop answer, and returns an error where it does not before the context ends.
+func (a *Agent) ask(ctx context.Context, answer func()) error {
+	answered := make(chan struct{})
+	question := func() {
+		defer close(answered)
+		a.guard(answer)
+	}
+	select {
+	case a.questions <- question:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

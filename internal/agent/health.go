@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// probeTimeout bounds how long the loop may be busy before it counts as stuck. A full set of 10,000 routes is its longest
+// work, about a second.
+const probeTimeout = 4 * time.Second
+
+// Alive returns an error where the loop does not answer before the context ends.
+func (a *Agent) Alive(ctx context.Context) error {
+	if err := a.ask(ctx, func() {}); err != nil {
+		return fmt.Errorf("the agent's loop does not answer: %w", err)
+	}
+	return nil
+}
+
+// Ready returns an error, which says what is missing, before the speaker has had the first full set of routes.
+func (a *Agent) Ready(ctx context.Context) error {
+	var unread []string
+	var hasSpoken bool
+	err := a.ask(ctx, func() {
+		hasSpoken = a.hasSpoken
+		for _, kind := range a.objects.unknown {
+			unread = append(unread, string(kind))
+		}
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("the agent's loop does not answer: %w", err)
+	case len(unread) > 0:
+		return fmt.Errorf("not read yet: %s", strings.Join(unread, ", "))
+	case !hasSpoken:
+		return errNotReady
+	}
+	return nil
+}
+
+// NewHandler returns what an agent serves over HTTP: /healthz, /readyz and /metrics.
+func NewHandler(a *Agent, metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", probe(a.Alive))
+	mux.Handle("GET /readyz", probe(a.Ready))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func probe(check func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+		defer cancel()
+		if err := check(ctx); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ok") // A prober that has gone needs no answer.
+	}
+}

@@ -1,0 +1,229 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/core/advertise"
+	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/intent"
+)
+
+// The API's limits on what a BGPNode holds.
+const (
+	maxAdvertisements = 200
+	maxSessions       = 256
+	maxLastError      = 1024
+)
+
+// errNotReady says that there is no status to report yet.
+var errNotReady = errors.New("the agent does not know what to do yet")
+
+// Status returns what this node does now. Its condition has no transition time: that depends on what was said before.
+func (a *Agent) Status(ctx context.Context) (v1alpha1.BGPNodeStatus, error) {
+	var status v1alpha1.BGPNodeStatus
+	known := false
+	err := a.ask(ctx, func() { status, known = a.status() })
+	if err == nil && !known {
+		err = errNotReady
+	}
+	return status, err
+}
+
+// status returns the status; false before the first turn that was carried out.
+func (a *Agent) status() (v1alpha1.BGPNodeStatus, bool) {
+	if !a.hasSpoken {
+		return v1alpha1.BGPNodeStatus{}, false
+	}
+	observed := a.Speaker.Observe()
+	sent := a.table.Routes(maxAdvertisements)
+	sent = slices.DeleteFunc(sent, func(r advertise.Route) bool { return a.Speaker.Advertised(r.Prefix) == 0 })
+	return v1alpha1.BGPNodeStatus{
+		ASNumber:       int64(a.intent.ASN),
+		RouterID:       a.intent.RouterID.String(),
+		AgentVersion:   a.Version,
+		Conditions:     []metav1.Condition{readiness(a.intent, observed)},
+		Sessions:       nodeSessions(a.intent, observed),
+		Routes:         v1alpha1.RouteCounts{IPv4: int32(observed.RoutesIPv4), IPv6: int32(observed.RoutesIPv6)},
+		Advertisements: nodeAdvertisements(sent),
+		Truncated:      observed.RoutesIPv4+observed.RoutesIPv6 > len(sent),
+	}, true
+}
+
+func nodeAdvertisements(routes []advertise.Route) []v1alpha1.NodeAdvertisement {
+	var advertisements []v1alpha1.NodeAdvertisement
+	for _, r := range routes {
+		a := v1alpha1.NodeAdvertisement{Prefix: r.Prefix.String(), Kind: v1alpha1.AdvertisementKind(r.Kind.String())}
+		for _, s := range r.Services {
+			a.Services = append(a.Services, s.String())
+		}
+		advertisements = append(advertisements, a)
+	}
+	return advertisements
+}
+
+// nodeSessions returns a session for each BGPPeer that selects the node: those that are not run are Idle, with the reason.
+func nodeSessions(want intent.Intent, observed bgp.Speaker) []v1alpha1.NodeSession {
+	running := make(map[string]bgp.Session, len(observed.Sessions))
+	for _, s := range observed.Sessions {
+		running[s.Peer.Name] = s
+	}
+	desired := make(map[string]bgp.Peer, len(want.Peers))
+	for _, p := range want.Peers {
+		desired[p.Name] = p
+	}
+	var sessions []v1alpha1.NodeSession
+	for _, object := range want.Selected[:min(len(want.Selected), maxSessions)] {
+		session := v1alpha1.NodeSession{Peer: object.Name, PeerUID: object.UID, Session: notRun(want, object)}
+		s, runs := running[object.Name]
+		if runs {
+			describe(&session, s)
+		}
+		if !runs || s.Peer == desired[object.Name] {
+			session.PeerGeneration = object.Generation
+		}
+		sessions = append(sessions, session)
+	}
+	return sessions
+}
+
+// notRun is the session with a peer that the node does not run.
+func notRun(want intent.Intent, peer intent.Object) v1alpha1.Session {
+	var reasons []string
+	for _, p := range want.Problems {
+		if p.Object == peer {
+			reasons = append(reasons, p.Field+": "+p.Message)
+		}
+	}
+	if want.Advertise.Excluded {
+		reasons = append(reasons, excludedMessage)
+	}
+	return v1alpha1.Session{State: v1alpha1.SessionIdle, LastError: cut(strings.Join(reasons, "; "), maxLastError)}
+}
+
+// describe enters what was observed of a session.
+func describe(session *v1alpha1.NodeSession, s bgp.Session) {
+	session.Session = v1alpha1.Session{
+		State:      v1alpha1.SessionState(s.State.String()),
+		Since:      metav1.NewTime(s.Since.Truncate(time.Second)), // What the API keeps.
+		Advertised: int32(s.Advertised),
+		Received:   int32(s.Received),
+		Flaps:      int32(s.Flaps),
+		LastError:  cut(s.LastError, maxLastError),
+	}
+	if s.State != bgp.Established {
+		return
+	}
+	session.LocalAddress = s.LocalAddress.String()
+	session.HoldTimeSeconds = ptr.To(int32(s.HoldTime / time.Second))
+	session.GracefulRestart = v1alpha1.Disabled
+	if s.GracefulRestart {
+		session.GracefulRestart = v1alpha1.Enabled
+	}
+	for family := range s.Families.All() {
+		session.AddressFamilies = append(session.AddressFamilies, v1alpha1.AddressFamily(family.String()))
+	}
+}
+
+const excludedMessage = "the node is out of service: it is being deleted, or carries the label " + intent.ExcludeLabel
+
+// readiness is the condition Ready: whether the node advertises what it should, on all of its sessions.
+func readiness(want intent.Intent, observed bgp.Speaker) metav1.Condition {
+	notAccepted := problemsWith(want, v1alpha1.ConditionAccepted)
+	down, partial := shortcomings(want, observed)
+	switch {
+	case want.Advertise.Excluded:
+		return notReady(v1alpha1.ReasonNodeExcluded, excludedMessage)
+	case len(notAccepted) > 0:
+		return notReady(v1alpha1.ReasonInvalid, strings.Join(notAccepted, "; "))
+	case !want.Configured:
+		return notReady(v1alpha1.ReasonNoConfiguration, "there is no BGPConfiguration named default, so no Service is advertised")
+	case len(want.Selected) == 0:
+		return notReady(v1alpha1.ReasonNoPeers, "no BGPPeer selects the node")
+	case len(down) > 0:
+		established := len(want.Selected) - len(down)
+		return notReady(v1alpha1.ReasonSessionsDown,
+			fmt.Sprintf("%d of %d sessions are established: %s", established, len(want.Selected), strings.Join(down, "; ")))
+	case len(partial) > 0:
+		return ready(v1alpha1.ReasonFamilyNotNegotiated, strings.Join(partial, "; "))
+	}
+	if ignored := problemsWith(want, v1alpha1.ConditionAdvertised); len(ignored) > 0 {
+		return ready(v1alpha1.ReasonPrependIgnored, strings.Join(ignored, "; "))
+	}
+	return ready(v1alpha1.ReasonAllEstablished, "every session is established")
+}
+
+// shortcomings says which peers have no established session, and which have one without all the families asked for.
+func shortcomings(want intent.Intent, observed bgp.Speaker) (down, partial []string) {
+	established := map[string]bgp.Session{}
+	causes := map[string]string{}
+	for _, s := range observed.Sessions {
+		causes[s.Peer.Name] = s.LastError
+		if s.State == bgp.Established {
+			established[s.Peer.Name] = s
+		}
+	}
+	for _, object := range want.Selected {
+		s, up := established[object.Name]
+		switch {
+		case !up && causes[object.Name] == "":
+			down = append(down, object.Name)
+		case !up:
+			down = append(down, object.Name+": "+causes[object.Name])
+		case s.Families != s.Peer.Families:
+			partial = append(partial, fmt.Sprintf("%s carries %s instead of %s", object.Name, s.Families, s.Peer.Families))
+		}
+	}
+	return down, append(partial, problemsOf(want, v1alpha1.ReasonFamilyNotNegotiated)...)
+}
+
+func problemsWith(want intent.Intent, condition v1alpha1.ConditionType) []string {
+	return problems(want, func(p intent.Problem) bool { return p.Condition == condition })
+}
+
+func problemsOf(want intent.Intent, reason v1alpha1.ConditionReason) []string {
+	return problems(want, func(p intent.Problem) bool { return p.Reason == reason })
+}
+
+func problems(want intent.Intent, match func(intent.Problem) bool) []string {
+	var texts []string
+	for _, p := range want.Problems {
+		if match(p) {
+			texts = append(texts, p.String())
+		}
+	}
+	return texts
+}
+
+func ready(reason v1alpha1.ConditionReason, message string) metav1.Condition {
+	return condition(metav1.ConditionTrue, reason, message)
+}
+
+func notReady(reason v1alpha1.ConditionReason, message string) metav1.Condition {
+	return condition(metav1.ConditionFalse, reason, message)
+}
+
+func condition(status metav1.ConditionStatus, reason v1alpha1.ConditionReason, message string) metav1.Condition {
+	return metav1.Condition{
+		Type:    string(v1alpha1.ConditionReady),
+		Status:  status,
+		Reason:  string(reason),
+		Message: cut(message, maxLastError),
+	}
+}
+
+// cut shortens a text to what the API takes.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len("…")], "") + "…"
+}

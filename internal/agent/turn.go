@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/plan"
+	"github.com/herald-network/herald/internal/logkey"
+)
+
+// maxStepsLogged bounds what one record of the log says of a plan.
+const maxStepsLogged = 20
+
+// turn takes in all events that wait and brings the speaker to what they ask for.
+func (a *Agent) turn(ctx context.Context) {
+	for _, event := range a.Inputs.Take() {
+		a.guard(func() { a.objects.take(event, a.table) })
+	}
+	if !a.objects.areKnown() {
+		return
+	}
+	a.guard(func() {
+		start := time.Now()
+		steps := a.decide()
+		a.Metrics.Compute.Observe(time.Since(start).Seconds())
+		a.run(ctx, steps)
+	})
+	a.nudge()
+}
+
+// decide returns the steps from what the speaker does to what it should do. What changed in one Service costs that Service
+// only; the configuration and the own Node cost everything.
+func (a *Agent) decide() []plan.Step {
+	if a.objects.takeReconfigured() {
+		a.intent = intent.For(a.objects.input())
+		a.table.Configure(a.intent.Advertise)
+	}
+	changes := a.table.TakeChanges()
+	routes := plan.Routes(changes.Advertise, changes.Withdraw)
+	a.owed = append(without(a.owed, routes), routes...)
+	return plan.Order(a.owed, plan.Peers(runningPeers(a.Speaker.Observe()), a.intent.Peers))
+}
+
+// run has the speaker carry out the steps. Routes come before peers, and the first run of all has every route, so a
+// session that opens sends its End-of-RIB after them.
+func (a *Agent) run(ctx context.Context, steps []plan.Step) {
+	if len(steps) > 0 {
+		a.Log.Info("Changing what the speaker does", logkey.Diff, diff(steps))
+		start := time.Now()
+		err := a.Speaker.Run(ctx, steps)
+		a.Metrics.Apply.Observe(time.Since(start).Seconds())
+		if err != nil {
+			a.Metrics.ApplyErrors.Inc()
+			a.Log.Error(err, "Changing what the speaker does, trying again soon")
+			a.retry.Reset(retryAfter)
+			return
+		}
+	}
+	a.owed = nil
+	if !a.hasSpoken {
+		a.hasSpoken = true
+		if err := a.Marker.Set(); err != nil {
+			a.Log.Error(err, "Marking this boot, a restart of the agent will look like a reboot to routers")
+		}
+	}
+}
+
+// guard survives a bug: one bad object, or one bad turn, must not take a node's routes away.
+func (a *Agent) guard(work func()) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			a.Metrics.Panics.Inc()
+			a.Log.Error(fmt.Errorf("panic: %v", cause), "Surviving a bug", logkey.Stack, string(debug.Stack()))
+		}
+	}()
+	work()
+}
+
+// without returns the steps for routes that no newer step is about.
+func without(older, newer []plan.Step) []plan.Step {
+	if len(older) == 0 {
+		return nil
+	}
+	superseded := make(map[netip.Prefix]struct{}, len(newer))
+	for _, s := range newer {
+		superseded[s.Prefix()] = struct{}{}
+	}
+	return slices.DeleteFunc(slices.Clone(older), func(s plan.Step) bool {
+		_, found := superseded[s.Prefix()]
+		return found
+	})
+}
+
+func runningPeers(observed bgp.Speaker) []bgp.Peer {
+	peers := make([]bgp.Peer, len(observed.Sessions))
+	for i, s := range observed.Sessions {
+		peers[i] = s.Peer
+	}
+	return peers
+}
+
+// diff says what a plan does, in as many words as a record of the log should have.
+func diff(steps []plan.Step) []string {
+	words := make([]string, 0, maxStepsLogged+1)
+	for _, s := range steps[:min(len(steps), maxStepsLogged)] {
+		word := s.String()
+		if s.Impact == plan.SessionDrop {
+			word += " (" + s.Impact.String() + ")"
+		}
+		words = append(words, word)
+	}
+	if more := len(steps) - maxStepsLogged; more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	return words
+}
