@@ -1,0 +1,10 @@
+// Package agent holds the manifest of the agent's DaemonSet, as the manager applies it.
+package agent
+
+import _ "embed"
+
+//go:embed daemonset.yaml
+var daemonSet []byte //nolint:gochecknoglobals // Only a variable can be embedded.
+
+// DaemonSet returns the manifest, in YAML.
+func DaemonSet() []byte { return daemonSet }

@@ -1,0 +1,95 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/herald-network/herald/internal/config"
+)
+
+// FieldManager is the name under which the manager applies what it owns.
+const FieldManager = "herald-manager"
+
+// AgentReconciler keeps the agent's DaemonSet as the manager's configuration says. What others change of the fields that
+// it sets is put back; fields that it does not set, such as the annotation of `kubectl rollout restart`, are left alone.
+type AgentReconciler struct {
+	Client client.Client
+	// Deployment is the manager's own: the DaemonSet is in its namespace, and goes with it.
+	Deployment types.NamespacedName
+	// ConfigFile is the path of the manager's configuration file.
+	ConfigFile string
+}
+
+// SetupWithManager registers the reconciler: it acts on changes of the Deployment, the DaemonSet and the file.
+func (r *AgentReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	request := reconcile.Request{NamespacedName: r.Deployment}
+	changed := predicate.Or[client.Object](
+		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("agent").
+		For(&appsv1.Deployment{}, builder.WithPredicates(predicate.NewPredicateFuncs(r.isOwn), changed)).
+		Owns(&appsv1.DaemonSet{}, builder.WithPredicates(changed)).
+		WatchesRawSource(fileChanges(r.ConfigFile, request)).
+		Complete(r)
+}
+
+func (r *AgentReconciler) isOwn(object client.Object) bool {
+	return client.ObjectKeyFromObject(object) == r.Deployment
+}
+
+// Reconcile applies the DaemonSet, unless the Deployment is on its way out: then the DaemonSet goes with it.
+func (r *AgentReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	owner := &appsv1.Deployment{}
+	if err := r.Client.Get(ctx, r.Deployment, owner); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !owner.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	agent, err := r.agentConfig()
+	if err != nil {
+		// The DaemonSet stays as it is. Nothing but a change of the file helps, and that brings us back.
+		return ctrl.Result{}, reconcile.TerminalError(err)
+	}
+	want, err := agentDaemonSet(owner, agent)
+	if err != nil {
+		return ctrl.Result{}, reconcile.TerminalError(err)
+	}
+	return ctrl.Result{}, r.apply(ctx, want)
+}
+
+func (r *AgentReconciler) agentConfig() (config.Agent, error) {
+	file, err := os.ReadFile(r.ConfigFile)
+	if err != nil {
+		return config.Agent{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	m, err := config.Parse(file)
+	if err != nil {
+		return config.Agent{}, fmt.Errorf("%s: %w", r.ConfigFile, err)
+	}
+	return m.Agent, nil
+}
+
+func (r *AgentReconciler) apply(ctx context.Context, want *appsv1.DaemonSet) error {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(want)
+	if err != nil {
+		return fmt.Errorf("apply DaemonSet %s: %w", want.Name, err)
+	}
+	delete(fields, "status")
+	applied := client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: fields})
+	if err := r.Client.Apply(ctx, applied, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply DaemonSet %s: %w", want.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package controllers
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	manifest "github.com/herald-network/herald/config/agent"
+	"github.com/herald-network/herald/internal/config"
+)
+
+// AgentDaemonSetName is the name of the agent's DaemonSet, in the manager's namespace.
+const AgentDaemonSetName = "herald-agent"
+
+// agentDaemonSet returns the DaemonSet that runs agents as configured, in the owner's namespace and owned by it.
+func agentDaemonSet(owner *appsv1.Deployment, agent config.Agent) (*appsv1.DaemonSet, error) {
+	d := &appsv1.DaemonSet{}
+	if err := yaml.UnmarshalStrict(manifest.DaemonSet(), d); err != nil {
+		return nil, fmt.Errorf("read the agent's manifest: %w", err)
+	}
+	d.Namespace = owner.Namespace
+	d.OwnerReferences = []metav1.OwnerReference{ownedBy(owner)}
+
+	pod := &d.Spec.Template.Spec
+	pod.NodeSelector = agent.NodeSelector
+	if agent.Tolerations != nil {
+		pod.Tolerations = agent.Tolerations
+	}
+	container := &pod.Containers[0]
+	container.Image = agent.Image
+	container.Args = []string{"--log-level=" + agent.LogLevel}
+	if agent.Resources != nil {
+		container.Resources = *agent.Resources
+	}
+	return d, nil
+}
+
+// ownedBy makes a DaemonSet go with its Deployment. It does not block the owner's deletion, which would take a right on
+// the owner's finalizers.
+func ownedBy(owner *appsv1.Deployment) metav1.OwnerReference {
+	reference := metav1.NewControllerRef(owner, appsv1.SchemeGroupVersion.WithKind("Deployment"))
+	reference.BlockOwnerDeletion = nil
+	return *reference
+}

@@ -1,0 +1,92 @@
+// Package config reads the manager's configuration file: how the agents run that the manager starts.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+)
+
+// Manager is the configuration file.
+type Manager struct {
+	// Agent says how agents run.
+	Agent Agent `json:"agent"`
+}
+
+// Agent says how the agents of all nodes run.
+type Agent struct {
+	// Image of the agent; required.
+	Image string `json:"image"`
+	// LogLevel is error, warn, info or debug, with an offset where wanted (debug-4 shows the wire). Defaults to info.
+	LogLevel string `json:"logLevel,omitempty"`
+	// NodeSelector selects the nodes that run an agent, by their labels. Defaults to all nodes.
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// Tolerations of the agent's pods. Absent: every taint is tolerated, since a node that forwards must also advertise.
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+	// Resources of the agent's container. Absent: the requests of the DaemonSet's template, and no limits.
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+}
+
+// Parse reads a configuration file. The error names each field that is unknown or has no sound value.
+func Parse(file []byte) (Manager, error) {
+	document, err := yaml.YAMLToJSONStrict(file)
+	if err != nil {
+		return Manager{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	m := Manager{Agent: Agent{LogLevel: "info"}}
+	unknown, err := json.UnmarshalStrict(document, &m)
+	if err = errors.Join(append(unknown, err)...); err != nil {
+		return Manager{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	if err := m.validate().ToAggregate(); err != nil {
+		return Manager{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return m, nil
+}
+
+func (m Manager) validate() field.ErrorList {
+	agent := field.NewPath("agent")
+	var errs field.ErrorList
+	if m.Agent.Image == "" {
+		errs = append(errs, field.Required(agent.Child("image"), "the image that agents run, such as ghcr.io/herald-network/herald:v0.1.0"))
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(m.Agent.LogLevel)); err != nil {
+		errs = append(errs, field.Invalid(agent.Child("logLevel"), m.Agent.LogLevel, "must be error, warn, info or debug, such as debug or debug-4"))
+	}
+	errs = append(errs, metav1validation.ValidateLabels(m.Agent.NodeSelector, agent.Child("nodeSelector"))...)
+	for i, t := range m.Agent.Tolerations {
+		errs = append(errs, validateToleration(t, agent.Child("tolerations").Index(i))...)
+	}
+	return errs
+}
+
+// validateToleration checks what would make the API server refuse the DaemonSet, where nobody looks for the cause.
+func validateToleration(t corev1.Toleration, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	switch t.Operator {
+	case "", corev1.TolerationOpEqual:
+		if t.Key == "" {
+			errs = append(errs, field.Invalid(path.Child("operator"), t.Operator, "must be Exists where key is empty, which tolerates every taint"))
+		}
+	case corev1.TolerationOpExists:
+		if t.Value != "" {
+			errs = append(errs, field.Invalid(path.Child("value"), t.Value, "must be empty where operator is Exists"))
+		}
+	default:
+		errs = append(errs, field.NotSupported(path.Child("operator"), t.Operator, []corev1.TolerationOperator{corev1.TolerationOpEqual, corev1.TolerationOpExists}))
+	}
+	switch t.Effect {
+	case "", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute:
+	default:
+		errs = append(errs, field.NotSupported(path.Child("effect"), t.Effect,
+			[]corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}))
+	}
+	return errs
+}

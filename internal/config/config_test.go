@@ -1,0 +1,59 @@
+package config_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/herald-network/herald/internal/config"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	m, err := config.Parse([]byte(`
+agent:
+  image: registry.example/herald:v1
+  logLevel: debug
+  nodeSelector: {rack: a}
+  tolerations:
+  - {operator: Exists, effect: NoSchedule}
+  resources: {requests: {cpu: 10m, memory: 64Mi}}
+`))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(m.Agent.Image).To(Equal("registry.example/herald:v1"))
+	g.Expect(m.Agent.LogLevel).To(Equal("debug"))
+	g.Expect(m.Agent.NodeSelector).To(Equal(map[string]string{"rack": "a"}))
+	g.Expect(m.Agent.Tolerations).To(ConsistOf(corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}))
+	g.Expect(m.Agent.Resources.Requests.Memory().String()).To(Equal("64Mi"))
+}
+
+func TestParseDefaults(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	m, err := config.Parse([]byte("agent: {image: herald}"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(m).To(Equal(config.Manager{Agent: config.Agent{Image: "herald", LogLevel: "info"}}))
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ file, want string }{
+		"an empty file":                 {"", "agent.image: Required value"},
+		"a field that does not exist":   {"agent: {image: a, imagePolicy: Always}", `unknown field "agent.imagePolicy"`},
+		"a quantity that is none":       {"agent: {image: a, resources: {requests: {cpu: fast}}}", "quantities must match"},
+		"a level that does not exist":   {"agent: {image: a, logLevel: loud}", `agent.logLevel: Invalid value: "loud": must be error, warn, info or debug`},
+		"a selector that is no label":   {"agent: {image: a, nodeSelector: {rack: 'a b'}}", `agent.nodeSelector: Invalid value: "a b"`},
+		"an operator that is none":      {"agent: {image: a, tolerations: [{key: a, operator: Exist}]}", `agent.tolerations[0].operator: Unsupported value: "Exist"`},
+		"an effect that is none":        {"agent: {image: a, tolerations: [{key: a, effect: Never}]}", `agent.tolerations[0].effect: Unsupported value: "Never"`},
+		"a toleration that says to all": {"agent: {image: a, tolerations: [{effect: NoExecute}]}", "must be Exists where key is empty"},
+		"a value that Exists ignores":   {"agent: {image: a, tolerations: [{key: a, operator: Exists, value: b}]}", "must be empty where operator is Exists"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Parse([]byte(row.file))
+			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(row.want)))
+		})
+	}
+}
