@@ -62,6 +62,8 @@ func (c configuration) attributes() []advertise.PrefixAttributes {
 	return attributes
 }
 
+// communitiesOf returns the set of the communities that are named or written out. A name without a value is passed over:
+// validate.Resolved reports it.
 func communitiesOf(refs []v1alpha1.CommunityRef, named map[v1alpha1.CommunityRef]bgp.Community) bgp.Communities {
 	var communities []bgp.Community
 	for _, ref := range refs {

@@ -48,9 +48,7 @@ func (r *resolver) configuration(all []v1alpha1.BGPConfiguration) configuration 
 		r.refuse(config.overlay.object, v1alpha1.ReasonOutsideBase, outside)
 	}
 	config.spec = overlaid(config.base.spec, config.overlay.spec)
-	unknown := validate.Resolved(&config.spec)
-	r.refuse(config.ownerOfPrefixAdvertisements(), v1alpha1.ReasonInvalid, unknown)
-	blankPrefixAdvertisements(faults(unknown), config.spec.PrefixAdvertisements)
+	r.refuse(config.ownerOfPrefixAdvertisements(), v1alpha1.ReasonInvalid, validate.Resolved(&config.spec))
 	return config
 }
 

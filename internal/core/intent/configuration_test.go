@@ -22,7 +22,7 @@ serviceLoadBalancerIPs: [{cidr: "2001:db8:4::/64", aggregation: Enabled}]
 podCIDRAdvertisement: Enabled
 communities: [{name: blackhole-me, value: "64512:666"}]
 prefixAdvertisements: [{cidr: 192.168.3.0/24, communities: [blackhole-me, "64512:1:2"], localPreference: 200, med: 0, asPathPrepend: 2}]
-gracefulRestart: {restartTimeSeconds: 60}
+gracefulRestart: {mode: Disabled, restartTimeSeconds: 60}
 `
 	torSpec = "{peerIP: 192.168.1.1, asNumber: 64512}"
 )
@@ -42,7 +42,7 @@ type resolved struct {
 func baseResolved() resolved {
 	return resolved{
 		asn:     64600,
-		restart: bgp.GracefulRestart{Enabled: true, RestartTime: seconds(60)},
+		restart: bgp.GracefulRestart{RestartTime: seconds(60)},
 		advertise: advertise.Config{
 			Blocks: []advertise.Block{
 				block(advertise.ClusterIP, "10.49.0.0/16", true),
@@ -123,9 +123,9 @@ var overlayRows = map[string]struct {
 		overlay: "{nodeSelector: {}, podCIDRAdvertisement: Disabled}",
 		change:  func(want *resolved) { want.advertise.PodCIDRs = nil },
 	},
-	"graceful restart is turned off, and its time inherited": {
-		overlay: "{nodeSelector: {}, gracefulRestart: {mode: Disabled}}",
-		change:  func(want *resolved) { want.restart.Enabled = false },
+	"graceful restart is turned on, and its time inherited": {
+		overlay: "{nodeSelector: {}, gracefulRestart: {mode: Enabled}}",
+		change:  func(want *resolved) { want.restart.Enabled = true },
 	},
 	"the restart time, and the mode inherited": {
 		overlay: "{nodeSelector: {}, gracefulRestart: {restartTimeSeconds: 7}}",
