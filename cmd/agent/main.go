@@ -1,0 +1,146 @@
+// Command agent is Herald's agent: one on every node, it advertises the Service addresses that the node can serve.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"github.com/herald-network/herald/internal/adapter/bootmarker"
+	"github.com/herald-network/herald/internal/adapter/gobgp"
+	"github.com/herald-network/herald/internal/adapter/kube"
+	"github.com/herald-network/herald/internal/agent"
+	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/logging"
+	"github.com/herald-network/herald/internal/logkey"
+	"github.com/herald-network/herald/internal/metrics"
+	"github.com/herald-network/herald/internal/version"
+)
+
+type options struct {
+	node, namespace, daemonSet string
+	stateDirectory             string
+	httpAddress                string
+	kubeconfig                 string
+	logLevel                   slog.Level
+	logFormat                  string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, parse()); err != nil {
+		fmt.Fprintln(os.Stderr, "agent:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() options {
+	var o options
+	flag.StringVar(&o.node, "node-name", os.Getenv("NODE_NAME"), "name of the Node that the agent runs on; defaults to $NODE_NAME")
+	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "Herald's namespace; defaults to $POD_NAMESPACE")
+	flag.StringVar(&o.daemonSet, "daemonset", "herald-agent",
+		"DaemonSet that runs the agent: once it is gone, an agent withdraws its routes when it ends")
+	flag.StringVar(&o.stateDirectory, "state-directory", "/run/herald",
+		"directory that outlives the agent but not a reboot; there an agent learns which of the two it comes after")
+	flag.StringVar(&o.httpAddress, "http-address", ":17900", "address that serves /healthz, /readyz and /metrics")
+	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; without one the agent talks to the cluster that it runs in")
+	flag.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest level that is logged: error, warn, info or debug (debug-4 shows the wire)")
+	flag.StringVar(&o.logFormat, "log-format", string(logging.JSON), "format of the log on standard error: json or text")
+	flag.Parse()
+	return o
+}
+
+func (o options) validate() error {
+	var errs []error
+	if o.node == "" {
+		errs = append(errs, errors.New("no node name: set --node-name, or NODE_NAME from the pod's spec.nodeName"))
+	}
+	if o.namespace == "" {
+		errs = append(errs, errors.New("no namespace: set --namespace, or POD_NAMESPACE from the pod's metadata.namespace"))
+	}
+	return errors.Join(errs...)
+}
+
+func run(ctx context.Context, o options) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	log, err := logging.New(os.Stderr, o.logLevel, logging.Format(o.logFormat))
+	if err != nil {
+		return err
+	}
+	log = log.WithValues(logkey.Node, o.node)
+	klog.SetLogger(log)
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	clients, err := kube.NewClients(config)
+	if err != nil {
+		return fmt.Errorf("reach the API server: %w", err)
+	}
+	marker, err := bootmarker.New(o.stateDirectory, bootmarker.BootIDFile)
+	if err != nil {
+		return err
+	}
+	log.Info("Starting", logkey.Version, version.Version(), "commit", version.Commit())
+	return serve(logr.NewContext(ctx, log), o, clients, marker)
+}
+
+// serve wires the agent and runs it until the context ends.
+func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmarker.Marker) error {
+	log := logr.FromContextOrDiscard(ctx)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.httpAddress)
+	if err != nil {
+		return fmt.Errorf("serve health and metrics: %w", err)
+	}
+	preserved, err := marker.IsSet()
+	if err != nil {
+		log.Error(err, "Reading the boot marker, routers will be told of a reboot", logkey.Directory, o.stateDirectory)
+	}
+	speaker := gobgp.New(gobgp.Options{Log: log.WithName("speaker"), ForwardingPreserved: preserved})
+	registry := metrics.NewRegistry(version.Version(), speaker.Observe)
+	loop := metrics.NewLoop(registry)
+	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
+	a := agent.New(agent.Config{
+		Node: o.node, Version: version.Version(), Log: log,
+		Inputs: inputs, Speaker: speaker, Marker: marker, Warnings: warnings, Metrics: loop,
+		Workload: clients.DaemonSet(o.namespace, o.daemonSet),
+	})
+	reporter := &agent.Reporter{Agent: a, Node: clients.BGPNode(o.node), Metrics: loop, Log: log}
+	heartbeat := &agent.Heartbeat{Agent: a, Lease: clients.Lease(o.namespace, o.node), Log: log}
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.Run(ctx) })
+	group.Go(func() error { return serveHTTP(ctx, listener, agent.NewHandler(a, registry)) })
+	group.Go(func() error { kube.Follow(ctx, clients, o.node, inputs.Push); return nil })
+	group.Go(func() error { clients.WriteEvents(ctx, o.node, warnings); return nil })
+	group.Go(func() error { reporter.Run(ctx); return nil })
+	group.Go(func() error { heartbeat.Run(ctx); return nil })
+	return group.Wait()
+}
+
+// serveHTTP serves until the context ends.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // Who still asks gets no answer from a process that ends.
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve health and metrics: %w", err)
+	}
+	return nil
+}
