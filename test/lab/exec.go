@@ -1,0 +1,106 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/herald-network/herald/test/lab/control"
+	"github.com/herald-network/herald/test/lab/controlplane"
+	"github.com/herald-network/herald/test/lab/host"
+	"github.com/herald-network/herald/test/lab/proc"
+	"github.com/herald-network/herald/test/lab/statedir"
+	"github.com/herald-network/herald/test/lab/topology"
+)
+
+// podPrefix begins the name of a pod where a host's may stand.
+const podPrefix = "pod/"
+
+// Exec replaces this process by a command inside a host, or inside a pod named pod/NAMESPACE/NAME. It returns only when it
+// fails.
+func Exec(ctx context.Context, dir statedir.Dir, target string, args []string) error {
+	command, err := insideOf(ctx, dir, target, args)
+	if err != nil {
+		return err
+	}
+	first, err := dir.Process()
+	if err != nil {
+		return err
+	}
+	nsenter, err := exec.LookPath("nsenter")
+	if err != nil {
+		return err
+	}
+	argv := []string{"nsenter", "--target", strconv.Itoa(first), "--mount", "--pid", "--net", "--uts", "--ipc"}
+	if os.Geteuid() != 0 {
+		argv = append(argv, "--user", "--preserve-credentials")
+	}
+	argv = append(append(argv, "--"), command...)
+	environment, err := environment(dir)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("run %s: %w", nsenter, syscall.Exec(nsenter, argv, environment))
+}
+
+// Kubectl replaces this process by kubectl as an administrator of the lab's cluster.
+func Kubectl(ctx context.Context, dir statedir.Dir, args []string) error {
+	return Exec(ctx, dir, topology.ControlPlane, append([]string{controlplane.Kubectl}, args...))
+}
+
+// environment is the caller's, with kubectl and the way to the lab's cluster.
+func environment(dir statedir.Dir) ([]string, error) {
+	lab, err := dir.Read()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Dir(lab.Binaries[controlplane.Kubectl]) + string(filepath.ListSeparator) + os.Getenv("PATH")
+	return append(os.Environ(), "PATH="+path, "KUBECONFIG="+dir.Kubeconfig(), "KUBECACHEDIR="+dir.KubeCache()), nil
+}
+
+// insideOf returns the command with which, from within the lab's sandbox, args run inside the target.
+func insideOf(ctx context.Context, dir statedir.Dir, target string, args []string) ([]string, error) {
+	lab, err := dir.Read()
+	if err != nil {
+		return nil, err
+	}
+	var view proc.View
+	if pod, ok := strings.CutPrefix(target, podPrefix); ok {
+		answer, err := control.Call(ctx, dir.Socket(), control.Pod, pod)
+		if err != nil {
+			return nil, err
+		}
+		entering := []string{"nsenter", "--target", strconv.Itoa(answer.PID), "--mount", "--pid", "--net", "--uts", "--"}
+		args = append(entering, args...)
+	} else if view, err = viewOf(dir, lab, target); err != nil {
+		return nil, err
+	}
+	entering, err := proc.EnterArgs(view, args)
+	return append([]string{lab.Self}, entering...), err
+}
+
+func viewOf(dir statedir.Dir, lab statedir.Lab, name string) (proc.View, error) {
+	rack, err := topology.New(lab.Options)
+	if err != nil {
+		return proc.View{}, err
+	}
+	if _, ok := rack.Host(name); !ok {
+		var names []string
+		for _, h := range rack.Hosts {
+			names = append(names, h.Name)
+		}
+		return proc.View{}, fmt.Errorf("no host %q in this lab: there are %s, and pod/NAMESPACE/NAME", name, strings.Join(names, ", "))
+	}
+	view, err := host.In(string(dir), name).View()
+	if err != nil {
+		return proc.View{}, err
+	}
+	view.Dir, err = os.Getwd()
+	return view, errors.Join(err)
+}

@@ -1,0 +1,82 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/herald-network/herald/test/lab/control"
+	"github.com/herald-network/herald/test/lab/controlplane"
+	"github.com/herald-network/herald/test/lab/statedir"
+)
+
+// handle carries out a command of the command line.
+func (s *Supervisor) handle(ctx context.Context, verb control.Verb, name string) (control.Answer, error) {
+	switch verb {
+	case control.Status:
+		return control.Answer{Parts: s.status()}, nil
+	case control.Cut:
+		return control.Answer{}, s.network.Cut(name)
+	case control.Mend:
+		return control.Answer{}, s.network.Mend(name)
+	}
+	runner, ok := s.runners[name]
+	if !ok {
+		return control.Answer{}, fmt.Errorf("no %q in this lab: there are %s", name, strings.Join(s.names(), ", "))
+	}
+	switch verb {
+	case control.Start:
+		if err := runner.Start(ctx); err != nil {
+			return control.Answer{}, err
+		}
+		return control.Answer{}, s.afterStart(ctx, name)
+	case control.Stop:
+		return control.Answer{}, runner.Stop(ctx)
+	case control.Kill:
+		return control.Answer{}, runner.Kill()
+	case control.Logs:
+		return control.Answer{Paths: []string{runner.LogPath()}}, nil
+	}
+	return control.Answer{}, fmt.Errorf("a lab can't %s", verb)
+}
+
+// afterStart starts those again that follow the API server. In a real cluster they lose their lease while it is away, end,
+// and are started again by their kubelet; here they have no lease, and would take up to a minute to notice its return.
+func (s *Supervisor) afterStart(ctx context.Context, name string) error {
+	if name != controlplane.APIServer {
+		return nil
+	}
+	for _, follower := range []string{controlplane.ControllerManager, controlplane.Scheduler} {
+		runner := s.runners[follower]
+		if !runner.Running() {
+			continue // Stopped by command.
+		}
+		if err := runner.Kill(); err != nil {
+			return err
+		}
+		if err := runner.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Supervisor) status() []control.PartStatus {
+	var list []control.PartStatus
+	for _, name := range s.names() {
+		list = append(list, control.PartStatus{Name: name, Running: s.runners[name].Running()})
+	}
+	return list
+}
+
+func (s *Supervisor) names() []string { return slices.Sorted(maps.Keys(s.runners)) }
+
+func summary(lab statedir.Lab) string {
+	families := "IPv4"
+	if lab.IPv6 {
+		families = "IPv4 and IPv6"
+	}
+	return fmt.Sprintf("%d nodes, %d routers (%s), %s", lab.Nodes, lab.Routers, lab.Router, families)
+}

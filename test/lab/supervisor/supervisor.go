@@ -1,0 +1,124 @@
+// Package supervisor is the lab while it is up: it wires the rack, starts what belongs on its hosts, and carries out the
+// command line's commands. It runs inside a sandbox, on the control plane's host.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+
+	"github.com/herald-network/herald/test/lab/cluster"
+	"github.com/herald-network/herald/test/lab/control"
+	"github.com/herald-network/herald/test/lab/host"
+	"github.com/herald-network/herald/test/lab/network"
+	"github.com/herald-network/herald/test/lab/part"
+	"github.com/herald-network/herald/test/lab/statedir"
+	"github.com/herald-network/herald/test/lab/topology"
+)
+
+// Supervisor is one lab.
+type Supervisor struct {
+	dir      statedir.Dir
+	lab      statedir.Lab
+	rack     topology.Rack
+	cluster  cluster.Cluster
+	network  *network.Network
+	reporter *Reporter
+	log      logr.Logger
+
+	// runners run the parts, by name.
+	runners map[string]*part.Runner
+}
+
+// Run brings the lab of a directory up, tells the reporter when it is, and keeps it up until the context is over. While it
+// is not up yet it ends with the one that waits for it: when the tether ends.
+func Run(ctx context.Context, dir statedir.Dir, reporter *Reporter, tether io.Reader) error {
+	s, err := newSupervisor(dir, reporter)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel(nil)
+	up := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, tether)
+		select {
+		case <-up:
+		default:
+			cancel(errors.New("`lab up` was interrupted"))
+		}
+	}()
+	if err := s.bringUp(ctx); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	serveErr := make(chan error, 1)
+	group.Go(func() { serveErr <- control.Serve(ctx, dir.Socket(), s.handle) })
+	close(up)
+	if err := reporter.ready(); err != nil {
+		return err
+	}
+	return <-serveErr
+}
+
+func newSupervisor(dir statedir.Dir, reporter *Reporter) (*Supervisor, error) {
+	lab, err := dir.Read()
+	if err != nil {
+		return nil, err
+	}
+	rack, err := topology.New(lab.Options)
+	if err != nil {
+		return nil, err
+	}
+	return &Supervisor{
+		dir: dir, lab: lab, rack: rack, reporter: reporter,
+		cluster: cluster.New(rack, lab.Binaries, string(dir)),
+		log:     funcr.New(func(prefix, args string) { fmt.Fprintln(os.Stderr, prefix, args) }, funcr.Options{LogTimestamp: true}),
+		runners: map[string]*part.Runner{},
+	}, nil
+}
+
+// prepare makes what has to be there before anything starts.
+func (s *Supervisor) prepare() (err error) {
+	if s.network, err = network.Build(s.rack, topology.ControlPlane); err != nil {
+		return fmt.Errorf("build the network: %w", err)
+	}
+	for _, h := range s.rack.Hosts {
+		if err := host.In(string(s.dir), h.Name).Prepare(); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.rack.With(topology.RoleRouter) {
+		files, err := s.lab.Router.Files(r)
+		if err != nil {
+			return err
+		}
+		for path, text := range files {
+			if err := host.In(string(s.dir), r.Name).WriteFile(path, text); err != nil {
+				return err
+			}
+		}
+		if err := os.MkdirAll(host.In(string(s.dir), r.Name).Path("/run/"+string(s.lab.Router)), 0o755); err != nil {
+			return err
+		}
+		s.add(s.lab.Router.Part(r.Name))
+	}
+	for _, p := range []part.Part{s.cluster.Etcd(), s.cluster.APIServer(), s.cluster.ControllerManager(), s.cluster.Scheduler()} {
+		s.add(p)
+	}
+	for _, node := range s.rack.With(topology.RoleNode) {
+		s.add(s.cluster.KubeProxy(node.Name))
+	}
+	return s.cluster.WriteFiles()
+}
+
+func (s *Supervisor) add(p part.Part) {
+	s.runners[p.Name] = part.NewRunner(p, host.In(string(s.dir), p.Host), s.dir.LogPath(p.Name))
+}
