@@ -86,6 +86,19 @@ func fullTable(b *testing.B) (*advertise.Table, []benchEvent) {
 	return table, events
 }
 
+// BenchmarkCountEndpoints counts every endpoint of every slice, as an agent does when it starts.
+func BenchmarkCountEndpoints(b *testing.B) {
+	yes, no := true, false
+	conditions := advertise.Conditions{Ready: &yes, Serving: &yes, Terminating: &no}
+	b.ReportAllocs()
+	for b.Loop() {
+		var endpoints advertise.Endpoints
+		for i := range benchServices * benchEndpointsPerService {
+			endpoints.Add(conditions, i%3 == 0)
+		}
+	}
+}
+
 // BenchmarkFill tells an empty table of every Service and slice, and takes the changes: the start of an agent.
 func BenchmarkFill(b *testing.B) {
 	events := newBenchEvents()

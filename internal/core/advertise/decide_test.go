@@ -68,6 +68,7 @@ func (q *question) otherEndpointsAre(e advertise.Endpoints) { *q.endpoints.Of(q.
 func (q *question) external(cidr netip.Prefix) advertise.Block {
 	return q.block(advertise.ExternalIP, cidr)
 }
+
 func (q *question) block(kind advertise.Kind, cidr netip.Prefix) advertise.Block {
 	return advertise.Block{Kind: kind, CIDR: cidr}
 }

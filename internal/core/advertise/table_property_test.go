@@ -68,7 +68,8 @@ func (m *model) wants(key advertise.ServiceKey, address advertise.Address) bool 
 		return slices.ContainsFunc(usable, func(e endpoint) bool { return e.here })
 	}
 	block := slices.MaxFunc(ofKind, func(a, b advertise.Block) int { return a.CIDR.Bits() - b.CIDR.Bits() })
-	return !(block.Aggregated && !block.CIDR.IsSingleIP()) && len(usable) > 0
+	hasAggregate := block.Aggregated && !block.CIDR.IsSingleIP()
+	return !hasAggregate && len(usable) > 0
 }
 
 // routes returns every prefix that the node must advertise, with the Services that want it.
