@@ -51,12 +51,10 @@ type linkSession interface {
 // lingerTime is how long the peer is given to take note of a NOTIFICATION before the connection is closed under it.
 const lingerTime = time.Second
 
-// run relays until either side ends or the context is done, and returns why. Both connections are closed then, and no
+// run relays until either side ends or the link is closed, and returns why. Both connections are closed then, and no
 // NOTIFICATION was sent but those of the engine, of cease, and those that refuse what the peer sent.
-func (l *link) run(ctx context.Context) error {
+func (l *link) run() error {
 	defer close(l.ended)
-	stop := context.AfterFunc(ctx, l.close)
-	defer stop()
 	var pumps sync.WaitGroup
 	pumps.Go(func() {
 		l.fail(l.toRouter())
@@ -72,9 +70,6 @@ func (l *link) run(ctx context.Context) error {
 		l.close()
 	})
 	pumps.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	return l.cause
 }
 
@@ -87,6 +82,7 @@ func (l *link) fail(cause error) {
 	}
 }
 
+// close ends both connections without a NOTIFICATION.
 func (l *link) close() {
 	_ = l.router.conn.Close() // There is nobody left to tell.
 	_ = l.engine.conn.Close()

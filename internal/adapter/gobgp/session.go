@@ -57,28 +57,36 @@ const (
 	withdrawal
 )
 
-// stop ends the session. The context bounds how long a withdrawal may take to go out.
+// stop ends the session and sets the cause that users see. The context bounds how long the farewell may take.
 func (s *session) stop(ctx context.Context, last farewell, cause error) error {
+	s.stopRunning()
 	s.mu.Lock()
-	link, established := s.link, s.observed.State == bgp.Established
+	link := s.link // There will be no other.
 	s.mu.Unlock()
 	var err error
-	switch {
-	case link == nil || last == silence:
-	case last == changeOfConfiguration:
-		link.cease(packet.BGP_ERROR_SUB_OTHER_CONFIGURATION_CHANGE)
-		link.wait(ctx)
-	default:
-		if established {
-			err = s.rib.withdrawAll(ctx)
-			s.page.waitEmpty(ctx)
-		}
-		link.cease(packet.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
-		link.wait(ctx)
+	if link != nil {
+		err = s.leave(ctx, link, last)
 	}
-	s.stopRunning()
 	<-s.stopped
 	s.enter(bgp.Idle, func(o *bgp.Session) { o.LastError = cause.Error() })
+	return err
+}
+
+// leave ends a connection.
+func (s *session) leave(ctx context.Context, link *link, last farewell) error {
+	defer link.close()
+	var err error
+	switch last {
+	case silence:
+		return nil
+	case changeOfConfiguration:
+		link.cease(packet.BGP_ERROR_SUB_OTHER_CONFIGURATION_CHANGE)
+	case withdrawal:
+		err = s.rib.withdrawAll(ctx)
+		s.page.waitEmpty(ctx)
+		link.cease(packet.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
+	}
+	link.wait(ctx)
 	return err
 }
 
@@ -141,7 +149,10 @@ func (s *session) attempt(ctx context.Context) outcome {
 	defer disconnect()
 	l := &link{peer: peer, router: newOutlet(router), engine: newOutlet(engine), session: s, ended: make(chan struct{})}
 	s.enter(bgp.OpenSent, func(*bgp.Session) { s.link, s.refusals = l, newReceived() })
-	cause := l.run(ctx)
+	if ctx.Err() != nil {
+		l.close() // stop may have come too early to see the link.
+	}
+	cause := l.run()
 	return outcome{cause: cause, lived: s.disconnected(cause)}
 }
 

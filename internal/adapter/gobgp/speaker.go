@@ -63,13 +63,24 @@ func (s *Speaker) Run(ctx context.Context, steps []plan.Step) error {
 	if s.closed {
 		return errors.New("the speaker is closed")
 	}
-	var errs []error
+	steps, errs := sound(steps)
 	for len(steps) > 0 {
 		n := batch(steps)
 		errs = append(errs, s.runBatch(ctx, steps[:n]))
 		steps = steps[n:]
 	}
 	return errors.Join(errs...)
+}
+
+// sound returns the steps that can be carried out, and what is wrong with the others.
+func sound(steps []plan.Step) ([]plan.Step, []error) {
+	var errs []error
+	steps = slices.DeleteFunc(slices.Clone(steps), func(step plan.Step) bool {
+		err := step.Check()
+		errs = append(errs, err)
+		return err != nil
+	})
+	return steps, errs
 }
 
 // batch returns how many steps at the front can run together: those that are about routes, or those of one verb.
@@ -95,10 +106,8 @@ func (s *Speaker) runBatch(ctx context.Context, steps []plan.Step) error {
 			return s.removePeer(ctx, step.Peer.Name)
 		case plan.UpdatePeer:
 			return s.updatePeer(ctx, step.Peer)
-		case plan.AddPeer:
-			return s.addPeer(ctx, step.Peer)
 		default:
-			return fmt.Errorf("unknown step %d", step.Verb)
+			return s.addPeer(ctx, step.Peer)
 		}
 	})
 }

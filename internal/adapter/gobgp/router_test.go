@@ -1,0 +1,362 @@
+package gobgp_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	packet "github.com/osrg/gobgp/v3/pkg/packet/bgp"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
+
+// testRouter is a BGP speaker that reads the bytes of whoever dials it: what it knows, it has seen on the wire. It answers
+// as it was configured and keeps the connection alive.
+type testRouter struct {
+	listener net.Listener
+	config   routerConfig
+
+	mu          sync.Mutex
+	connections []*connection
+}
+
+// routerConfig is how a router answers. The zero value of a field leaves it out.
+type routerConfig struct {
+	ASN      bgp.ASN
+	ID       string
+	HoldTime time.Duration
+	Families bgp.Families
+	// GracefulRestart offers the capability, as a helper.
+	GracefulRestart bool
+	// TwoByteAS keeps back the four-octet AS capability.
+	TwoByteAS bool
+	// Refuse answers each OPEN with this NOTIFICATION, Mute with nothing.
+	Refuse *packet.BGPNotification
+	Mute   bool
+}
+
+// connection is one connection to the router, and what came over it.
+type connection struct {
+	conn     net.Conn
+	accepted time.Time
+
+	mu           sync.Mutex
+	open         *packet.BGPOpen
+	confirmed    bool
+	routes       map[netip.Prefix]bgp.Advertisement
+	endOfRIB     bgp.Families
+	atEndOfRIB   int // routes when the first End-of-RIB came
+	updates      int
+	notification *packet.BGPNotification
+	ended        error
+}
+
+func newRouter(t *testing.T, address string, config routerConfig) *testRouter {
+	t.Helper()
+	var listen net.ListenConfig
+	listener, err := listen.Listen(t.Context(), "tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &testRouter{listener: listener, config: config}
+	t.Cleanup(r.close)
+	go r.serve()
+	return r
+}
+
+func (r *testRouter) address() netip.AddrPort {
+	return netip.MustParseAddrPort(r.listener.Addr().String())
+}
+
+func (r *testRouter) close() {
+	_ = r.listener.Close()
+	for _, c := range r.all() {
+		_ = c.conn.Close()
+	}
+}
+
+func (r *testRouter) serve() {
+	for {
+		conn, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		c := &connection{conn: conn, accepted: time.Now(), routes: map[netip.Prefix]bgp.Advertisement{}}
+		r.mu.Lock()
+		r.connections = append(r.connections, c)
+		r.mu.Unlock()
+		go c.read(r.config)
+	}
+}
+
+// all returns the connections that were ever made, in order.
+func (r *testRouter) all() []*connection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.connections)
+}
+
+// last returns the latest connection; nil before the first.
+func (r *testRouter) last() *connection {
+	all := r.all()
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// reset ends the latest connection with a TCP reset.
+func (r *testRouter) reset() {
+	conn := r.last().conn.(*net.TCPConn)
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+func (c *connection) send(messages ...*packet.BGPMessage) {
+	for _, m := range messages {
+		raw, err := m.Serialize()
+		if err != nil {
+			panic(err)
+		}
+		if _, err := c.conn.Write(raw); err != nil {
+			return
+		}
+	}
+}
+
+func (c *connection) read(config routerConfig) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if config.Mute {
+		<-ctx.Done()
+	}
+	for {
+		m, err := readPacket(c.conn)
+		if err != nil {
+			c.note(func() { c.ended = err })
+			_ = c.conn.Close()
+			return
+		}
+		switch body := m.Body.(type) {
+		case *packet.BGPOpen:
+			c.note(func() { c.open = body })
+			c.answer(config)
+			go c.keepAlive(ctx, config.HoldTime/3)
+		case *packet.BGPKeepAlive:
+			c.note(func() { c.confirmed = true })
+		case *packet.BGPNotification:
+			c.note(func() { c.notification = body })
+		case *packet.BGPUpdate:
+			c.note(func() { c.take(body) })
+		}
+	}
+}
+
+func (c *connection) answer(config routerConfig) {
+	c.send(packet.NewBGPOpenMessage(twoBytes(config.ASN), uint16(config.HoldTime/time.Second), config.ID,
+		[]packet.OptionParameterInterface{packet.NewOptionParameterCapability(offers(config))}))
+	if config.Refuse != nil {
+		c.send(&packet.BGPMessage{Header: packet.BGPHeader{Type: packet.BGP_MSG_NOTIFICATION}, Body: config.Refuse})
+		return
+	}
+	c.send(packet.NewBGPKeepAliveMessage())
+}
+
+func offers(config routerConfig) []packet.ParameterCapabilityInterface {
+	var caps []packet.ParameterCapabilityInterface
+	var tuples []*packet.CapGracefulRestartTuple
+	for family := range config.Families.All() {
+		number := packet.RF_IPv4_UC
+		if family == bgp.IPv6 {
+			number = packet.RF_IPv6_UC
+		}
+		caps = append(caps, packet.NewCapMultiProtocol(number))
+		tuples = append(tuples, packet.NewCapGracefulRestartTuple(number, false))
+	}
+	if config.GracefulRestart {
+		caps = append(caps, packet.NewCapGracefulRestart(false, false, 120, tuples))
+	}
+	if !config.TwoByteAS {
+		caps = append(caps, packet.NewCapFourOctetASNumber(uint32(config.ASN)))
+	}
+	return caps
+}
+
+func twoBytes(asn bgp.ASN) uint16 {
+	if asn > 0xffff {
+		return packet.AS_TRANS
+	}
+	return uint16(asn)
+}
+
+func (c *connection) keepAlive(ctx context.Context, every time.Duration) {
+	if every == 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			c.send(packet.NewBGPKeepAliveMessage())
+		}
+	}
+}
+
+func (c *connection) note(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
+}
+
+// take enters an UPDATE into the routes.
+func (c *connection) take(update *packet.BGPUpdate) {
+	c.updates++
+	attributes := bgp.Advertisement{}
+	var announced, withdrawn []packet.AddrPrefixInterface
+	for _, nlri := range update.NLRI {
+		announced = append(announced, nlri)
+	}
+	for _, nlri := range update.WithdrawnRoutes {
+		withdrawn = append(withdrawn, nlri)
+	}
+	var standardOrLarge []bgp.Community
+	for _, attribute := range update.PathAttributes {
+		switch a := attribute.(type) {
+		case *packet.PathAttributeMpReachNLRI:
+			announced = append(announced, a.Value...)
+			attributes.NextHop = addressOf(a.Nexthop)
+		case *packet.PathAttributeMpUnreachNLRI:
+			withdrawn = append(withdrawn, a.Value...)
+			if len(a.Value) == 0 {
+				c.mark(bgp.IPv6)
+			}
+		case *packet.PathAttributeNextHop:
+			attributes.NextHop = addressOf(a.Value)
+		case *packet.PathAttributeAsPath:
+			attributes.ASPath = pathOf(a)
+		case *packet.PathAttributeMultiExitDisc:
+			attributes.MED = bgp.Some(a.Value)
+		case *packet.PathAttributeLocalPref:
+			attributes.LocalPreference = bgp.Some(a.Value)
+		case *packet.PathAttributeCommunities:
+			for _, v := range a.Value {
+				standardOrLarge = append(standardOrLarge, bgp.Community{Global: v >> 16, Data1: v & 0xffff})
+			}
+		case *packet.PathAttributeLargeCommunities:
+			for _, v := range a.Values {
+				standardOrLarge = append(standardOrLarge,
+					bgp.Community{Large: true, Global: v.ASN, Data1: v.LocalData1, Data2: v.LocalData2})
+			}
+		}
+	}
+	if len(announced)+len(withdrawn)+len(update.PathAttributes) == 0 {
+		c.mark(bgp.IPv4)
+	}
+	attributes.Communities = bgp.CommunitiesOf(standardOrLarge...)
+	for _, nlri := range withdrawn {
+		delete(c.routes, netip.MustParsePrefix(nlri.String()))
+	}
+	for _, nlri := range announced {
+		attributes.Prefix = netip.MustParsePrefix(nlri.String())
+		c.routes[attributes.Prefix] = attributes
+	}
+}
+
+// mark notes an End-of-RIB.
+func (c *connection) mark(family bgp.Family) {
+	if c.endOfRIB == 0 {
+		c.atEndOfRIB = len(c.routes)
+	}
+	c.endOfRIB |= bgp.FamiliesOf(family)
+}
+
+func addressOf(ip net.IP) netip.Addr {
+	address, _ := netip.AddrFromSlice(ip)
+	return address.Unmap()
+}
+
+// pathOf returns an AS path as one AS repeated; the zero ASPath where it is empty or shows several.
+func pathOf(attribute *packet.PathAttributeAsPath) bgp.ASPath {
+	var all []uint32
+	for _, segment := range attribute.Value {
+		all = append(all, segment.GetAS()...)
+	}
+	if len(all) == 0 || len(slices.Compact(slices.Clone(all))) != 1 {
+		return bgp.ASPath{}
+	}
+	return bgp.ASPath{ASN: bgp.ASN(all[0]), Length: uint8(len(all))}
+}
+
+func (c *connection) table() map[netip.Prefix]bgp.Advertisement {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.routes)
+}
+
+// end returns how the connection ended; nil while it lasts.
+func (c *connection) end() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
+// lastWords returns the NOTIFICATION that the speaker sent; nil where it sent none.
+func (c *connection) lastWords() *packet.BGPNotification {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.notification
+}
+
+// restart returns the restart and forwarding bits of the connection's OPEN: whether R is set, and whether F is set for
+// every family.
+func (c *connection) restart() (r, f bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, capability := range c.capabilities() {
+		if restart, ok := capability.(*packet.CapGracefulRestart); ok {
+			r, f = restart.Flags&0x08 != 0, len(restart.Tuples) > 0
+			for _, tuple := range restart.Tuples {
+				f = f && tuple.Flags&0x80 != 0
+			}
+		}
+	}
+	return r, f
+}
+
+func (c *connection) capabilities() []packet.ParameterCapabilityInterface {
+	var all []packet.ParameterCapabilityInterface
+	for _, parameter := range c.open.OptParams {
+		if list, ok := parameter.(*packet.OptionParameterCapability); ok {
+			all = append(all, list.Capability...)
+		}
+	}
+	return all
+}
+
+// readPacket reads one message.
+func readPacket(r io.Reader) (*packet.BGPMessage, error) {
+	header := make([]byte, packet.BGP_HEADER_LENGTH)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, err
+	}
+	length := binary.BigEndian.Uint16(header[16:])
+	if length < packet.BGP_HEADER_LENGTH {
+		return nil, errors.New("a message is shorter than its header")
+	}
+	raw := append(header, make([]byte, int(length)-len(header))...)
+	if _, err := io.ReadFull(r, raw[len(header):]); err != nil {
+		return nil, err
+	}
+	return packet.ParseBGPMessage(raw)
+}
