@@ -60,30 +60,32 @@ func Compute(pod *corev1.Pod, o Observed, now metav1.Time) corev1.PodStatus {
 }
 
 func phase(policy corev1.RestartPolicy, o Observed) corev1.PodPhase {
-	if !o.Ended && (initPending(o.Init) || slices.ContainsFunc(o.Containers, neverRan)) {
+	if policy == corev1.RestartPolicyNever && slices.ContainsFunc(o.Init, failed) {
+		return corev1.PodFailed
+	}
+	pending := slices.ContainsFunc(o.Init, unfinished) || slices.ContainsFunc(o.Containers, neverRan)
+	if pending && !o.Ended {
 		return corev1.PodPending
 	}
 	running := slices.ContainsFunc(o.Containers, func(c Container) bool { return c.State.Running != nil })
-	failed := slices.ContainsFunc(slices.Concat(o.Init, o.Containers), func(c Container) bool { return lastExit(c) != 0 })
+	anyFailed := slices.ContainsFunc(slices.Concat(o.Init, o.Containers), func(c Container) bool { return lastExit(c) != 0 })
 	switch {
 	case running:
 		return corev1.PodRunning
-	case o.Ended && failed, policy == corev1.RestartPolicyNever && failed:
+	case anyFailed && (o.Ended || policy == corev1.RestartPolicyNever):
 		return corev1.PodFailed
-	case o.Ended, policy != corev1.RestartPolicyAlways && !failed:
+	case o.Ended, policy != corev1.RestartPolicyAlways && !anyFailed:
 		return corev1.PodSucceeded
 	default:
 		return corev1.PodRunning // It is about to be restarted.
 	}
 }
 
-func initPending(init []Container) bool {
-	return slices.ContainsFunc(init, func(c Container) bool { return !succeeded(c) && c.State.Terminated == nil })
+func unfinished(c Container) bool {
+	return c.State.Terminated == nil || c.State.Terminated.ExitCode != 0
 }
 
-func succeeded(c Container) bool {
-	return c.State.Terminated != nil && c.State.Terminated.ExitCode == 0
-}
+func failed(c Container) bool { return c.State.Terminated != nil && c.State.Terminated.ExitCode != 0 }
 
 func neverRan(c Container) bool {
 	return c.State.Running == nil && c.State.Terminated == nil && c.Last.Terminated == nil
@@ -119,7 +121,7 @@ func containerStatuses(containers []Container) []corev1.ContainerStatus {
 func conditions(pod *corev1.Pod, phase corev1.PodPhase, o Observed) []corev1.PodCondition {
 	network := corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: statusOf(len(o.PodIPs) > 0 && !o.Ended)}
 	initialized := corev1.PodCondition{Type: corev1.PodInitialized, Status: corev1.ConditionTrue}
-	if pending := names(o.Init, func(c Container) bool { return !succeeded(c) }); pending != "" {
+	if pending := names(o.Init, unfinished); pending != "" {
 		initialized.Status = corev1.ConditionFalse
 		initialized.Reason = "ContainersNotInitialized"
 		initialized.Message = fmt.Sprintf("containers with incomplete status: [%s]", pending)
