@@ -35,71 +35,92 @@ func (s Selector) matches(pod *corev1.Pod) bool {
 // from being started until Start. It returns when the processes have ended, with how many pods it found.
 func (k *Kubelet) Stop(ctx context.Context, s Selector) (pods int, err error) {
 	k.node.hold(s)
-	return k.end(ctx, s, func(ctx context.Context, w *worker, c *container) {
-		w.end(ctx, c, grace(w.pod))
-	})
+	return k.end(ctx, s, func(ctx context.Context, w *worker, c *container) { w.end(ctx, c, grace(w.pod)) })
 }
 
 // Kill sends SIGKILL to the processes of the selected pods; they are restarted as after any crash. It returns when the
 // processes have ended, with how many pods it found.
 func (k *Kubelet) Kill(ctx context.Context, s Selector) (pods int, err error) {
-	return k.end(ctx, s, func(_ context.Context, w *worker, c *container) {
-		w.signal(c.process, syscall.SIGKILL)
-	})
-}
-
-// Start ends what Stop with the same selector began, and returns how many pods it found. Containers start without back-off.
-func (k *Kubelet) Start(s Selector) (pods int) {
-	k.node.release(s)
-	selected := k.selected(s)
-	for _, w := range selected {
-		w.mailbox.post(func(ctx context.Context) {
-			for _, c := range w.all() {
-				c.backoff, c.retryAt = backoff{}, time.Time{}
-			}
-		})
-	}
-	return len(selected)
+	return k.end(ctx, s, func(_ context.Context, w *worker, c *container) { w.signal(c.process, syscall.SIGKILL) })
 }
 
 // end has every running container of the selected pods ended and waits for it.
 func (k *Kubelet) end(ctx context.Context, s Selector, end func(context.Context, *worker, *container)) (pods int, err error) {
 	selected := k.selected(s)
+	ended := make([]<-chan struct{}, 0, len(selected))
 	for _, w := range selected {
-		ending := make(chan []process, 1)
-		w.mailbox.post(func(ctx context.Context) {
-			var list []process
-			for _, c := range w.all() {
-				if c.process != nil {
-					end(ctx, w, c)
-					list = append(list, c.process)
-				}
-			}
-			ending <- list
-		})
-		if err := awaitEnd(ctx, w, ending); err != nil {
+		ended = append(ended, w.endAnd(end))
+	}
+	for i, w := range selected {
+		if err := await(ctx, ended[i], w.done); err != nil {
 			return len(selected), err
 		}
 	}
 	return len(selected), nil
 }
 
-func awaitEnd(ctx context.Context, w *worker, ending <-chan []process) error {
-	var list []process
+// endAnd calls end for each running container and closes the channel when the processes have ended.
+func (w *worker) endAnd(end func(context.Context, *worker, *container)) <-chan struct{} {
+	ended := make(chan struct{})
+	w.mailbox.post(func(ctx context.Context) {
+		var processes []process
+		for _, c := range w.all() {
+			if c.process != nil {
+				end(ctx, w, c)
+				processes = append(processes, c.process)
+			}
+		}
+		go func() {
+			defer close(ended)
+			for _, p := range processes {
+				<-p.Done()
+			}
+		}()
+	})
+	return ended
+}
+
+// Start ends what Stop with the same selector began. It returns when the containers of the pods that it found have been
+// started, which happens without back-off, or could not be.
+func (k *Kubelet) Start(ctx context.Context, s Selector) (pods int, err error) {
+	k.node.release(s)
+	selected := k.selected(s)
+	for _, w := range selected {
+		started := make(chan struct{})
+		w.mailbox.post(func(context.Context) {
+			for _, c := range w.all() {
+				c.backoff, c.retryAt = backoff{}, time.Time{}
+			}
+			// The worker starts what is due before it takes what is posted from here.
+			w.mailbox.post(func(context.Context) { close(started) })
+		})
+		if err := await(ctx, started, w.done); err != nil {
+			return len(selected), err
+		}
+	}
+	return len(selected), nil
+}
+
+// await waits for either event.
+func await(ctx context.Context, event, orElse <-chan struct{}) error {
 	select {
-	case list = <-ending:
-	case <-w.done: // Nothing of the pod is left.
+	case <-event:
+	case <-orElse:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	for _, p := range list {
-		select {
-		case <-p.Done():
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	return nil
+}
+
+// running returns how many of the selected pods have a process.
+func (k *Kubelet) running(s Selector) int {
+	running := 0
+	for _, w := range k.selected(s) {
+		if w.processes.Load() > 0 {
+			running++
 		}
 	}
-	return nil
+	return running
 }
 
 func (k *Kubelet) selected(s Selector) []*worker {
@@ -112,14 +133,6 @@ func (k *Kubelet) selected(s Selector) []*worker {
 		}
 	}
 	return list
-}
-
-// Netns returns the name of the network namespace of a pod that runs on this node.
-func (k *Kubelet) Netns(namespace, name string) (string, bool) {
-	for _, w := range k.selected(Selector{Namespace: namespace, Name: name}) {
-		return w.netns(), true
-	}
-	return "", false
 }
 
 // Logs returns the paths of the logs of the selected pods' containers, the one that was written to last at the end. A
@@ -141,7 +154,7 @@ func (k *Kubelet) Logs(s Selector) ([]string, error) {
 		}
 		paths = append(paths, found...)
 	}
-	slices.SortFunc(paths, func(a, b string) int { return modified(a).Compare(modified(b)) })
+	slices.SortFunc(paths, byModification)
 	return paths, nil
 }
 
@@ -149,6 +162,8 @@ func (k *Kubelet) Logs(s Selector) ([]string, error) {
 func logDir(c Config, namespace, name, uid string) string {
 	return filepath.Join(c.Dir, "logs", namespace+"_"+name+"_"+uid)
 }
+
+func byModification(a, b string) int { return modified(a).Compare(modified(b)) }
 
 func modified(path string) time.Time {
 	info, err := os.Stat(path)

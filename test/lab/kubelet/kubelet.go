@@ -23,7 +23,7 @@ type Kubelet struct {
 
 	mu      sync.Mutex
 	workers map[types.UID]*worker
-	running sync.WaitGroup
+	group   sync.WaitGroup
 }
 
 // New returns a kubelet that has yet to Run.
@@ -74,13 +74,13 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if n.host == nil {
 		n.host = &machine{node: n.config.NodeName, hostIPs: n.config.Addresses, pool: podnet.NewPool(ranges)}
 	}
-	k.running.Go(func() { r.keep(ctx) })
+	k.group.Go(func() { r.keep(ctx) })
 	pods := &source{
 		seen: func(pod *corev1.Pod) { k.seen(ctx, pod) },
 		gone: k.gone,
 	}
 	pods.follow(ctx, n.client, n.config.NodeName)
-	k.running.Wait()
+	k.group.Wait()
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (k *Kubelet) seen(ctx context.Context, pod *corev1.Pod) {
 	}
 	w := newWorker(k.node, pod)
 	k.workers[pod.UID] = w
-	k.running.Go(func() {
+	k.group.Go(func() {
 		w.run(ctx)
 		k.mu.Lock()
 		defer k.mu.Unlock()

@@ -46,8 +46,10 @@ func (w *worker) start(ctx context.Context, c *container) {
 	}
 	c.runs(process, stopSignal, time.Now())
 	w.node.events.Eventf(w.pod, corev1.EventTypeNormal, "Started", "Started container %s", c.spec.Name)
+	w.processes.Add(1)
 	go func() {
 		<-process.Done()
+		w.processes.Add(-1)
 		w.mailbox.post(func(context.Context) { c.ended(time.Now()) })
 	}()
 	w.startProbes(ctx, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,8 @@ type worker struct {
 	objects  *objects
 	// done is closed when nothing of the pod is left.
 	done chan struct{}
+	// processes is how many of its containers run.
+	processes atomic.Int32
 
 	state
 }
