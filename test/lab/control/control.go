@@ -52,8 +52,8 @@ type PartStatus struct {
 // Handler carries out a command.
 type Handler func(ctx context.Context, verb Verb, name string) (Answer, error)
 
-// Serve takes commands on the socket until the context is over.
-func Serve(ctx context.Context, socket string, handle Handler) error {
+// Serve takes commands on the socket until the context is over. Once it does, it calls ready, whose error ends it.
+func Serve(ctx context.Context, socket string, handle Handler, ready func() error) error {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -75,6 +75,9 @@ func Serve(ctx context.Context, socket string, handle Handler) error {
 			_ = json.NewEncoder(w).Encode(answer) // A caller that went away needs no answer.
 		}),
 		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	if err := ready(); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()

@@ -54,8 +54,8 @@ func NewRunner(part Part, host host.Host, logPath string) *Runner {
 	return &Runner{part: part, host: host, logPath: logPath}
 }
 
-// LogPath returns the file that has what the part's processes wrote.
-func (r *Runner) LogPath() string { return r.logPath }
+// Logs returns the path of the file that has what the part's processes wrote.
+func (r *Runner) Logs() ([]string, error) { return []string{r.logPath}, nil }
 
 // Start starts the part and waits until it is ready. One that runs is left alone.
 func (r *Runner) Start(ctx context.Context) error {
@@ -66,7 +66,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	}
 	if err := r.start(ctx); err != nil {
 		r.signal(syscall.SIGKILL)
-		return fmt.Errorf("start %s: %w%s", r.part.Name, err, tail(r.logPath))
+		return fmt.Errorf("start %s: %w%s", r.part.Name, err, Tail(r.logPath))
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 }
 
 // Kill ends all processes of the part at once. One that does not run is an error.
-func (r *Runner) Kill() error {
+func (r *Runner) Kill(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.running() {
@@ -166,10 +166,10 @@ func (r *Runner) Kill() error {
 }
 
 // Running says whether all of its processes run.
-func (r *Runner) Running() bool {
+func (r *Runner) Running(context.Context) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.running()
+	return r.running(), nil
 }
 
 func (r *Runner) running() bool {

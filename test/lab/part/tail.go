@@ -9,8 +9,8 @@ import (
 // tailLines is how much of a log an error carries.
 const tailLines = 20
 
-// tail returns the end of a log, to be appended to an error.
-func tail(path string) string {
+// Tail returns the end of a log, to be appended to an error; nothing for a log that is empty.
+func Tail(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil || len(text) == 0 {
 		return ""
@@ -19,5 +19,5 @@ func tail(path string) string {
 	if len(lines) > tailLines {
 		lines = lines[len(lines)-tailLines:]
 	}
-	return fmt.Sprintf("\nthe end of %s:\n%s", path, bytes.Join(lines, []byte("\n")))
+	return fmt.Sprintf("\nThe end of %s:\n%s", path, bytes.Join(lines, []byte("\n")))
 }

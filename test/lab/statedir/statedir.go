@@ -43,9 +43,11 @@ type Lab struct {
 	Herald bool
 	// Checkout is the root of the source tree that the lab works from.
 	Checkout string
-	// Binaries are the paths of the control plane's programs by name, Self that of the lab's own.
-	Binaries map[string]string
-	Self     string
+	// Binaries are the paths of the control plane's programs by name, Self that of the lab's own, HeraldBinaries the
+	// directory with those of Herald's image.
+	Binaries       map[string]string
+	Self           string
+	HeraldBinaries string
 }
 
 // Open returns the lab's directory of that path, which need not exist.

@@ -15,23 +15,29 @@ func (s *Supervisor) bringUp(ctx context.Context) error {
 		return err
 	}
 	s.reporter.progress("the rack is wired: %s", summary(s.lab))
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupContext := errgroup.WithContext(ctx)
 	for _, r := range s.rack.With(topology.RoleRouter) {
-		group.Go(func() error { return s.start(ctx, r.Name) })
+		group.Go(func() error { return s.start(groupContext, r.Name) })
 	}
-	group.Go(func() error { return s.startCluster(ctx) })
+	group.Go(func() error {
+		for _, name := range []string{controlplane.Etcd, controlplane.APIServer} {
+			if err := s.start(groupContext, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return nil
+	if err := s.startKubelets(ctx); err != nil {
+		return err
+	}
+	return s.startRest(ctx)
 }
 
-func (s *Supervisor) startCluster(ctx context.Context) error {
-	for _, name := range []string{controlplane.Etcd, controlplane.APIServer} {
-		if err := s.start(ctx, name); err != nil {
-			return err
-		}
-	}
+// startRest starts what needs the API server.
+func (s *Supervisor) startRest(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range []string{controlplane.ControllerManager, controlplane.Scheduler} {
 		group.Go(func() error { return s.start(ctx, name) })
@@ -39,11 +45,25 @@ func (s *Supervisor) startCluster(ctx context.Context) error {
 	for _, node := range s.rack.With(topology.RoleNode) {
 		group.Go(func() error { return s.start(ctx, controlplane.KubeProxy+"/"+node.Name) })
 	}
+	group.Go(func() error {
+		if err := s.awaitNodes(ctx); err != nil {
+			return err
+		}
+		s.reporter.progress("all nodes are Ready")
+		if !s.lab.Herald {
+			return nil
+		}
+		if err := s.installHerald(ctx); err != nil {
+			return err
+		}
+		s.reporter.progress("Herald runs on every node")
+		return nil
+	})
 	return group.Wait()
 }
 
 func (s *Supervisor) start(ctx context.Context, name string) error {
-	if err := s.runners[name].Start(ctx); err != nil {
+	if err := s.units[name].Start(ctx); err != nil {
 		return err
 	}
 	s.reporter.progress("%s is ready", name)

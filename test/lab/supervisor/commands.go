@@ -16,28 +16,32 @@ import (
 func (s *Supervisor) handle(ctx context.Context, verb control.Verb, name string) (control.Answer, error) {
 	switch verb {
 	case control.Status:
-		return control.Answer{Parts: s.status()}, nil
+		return s.status(ctx)
+	case control.Pod:
+		pid, err := s.podProcess(ctx, name)
+		return control.Answer{PID: pid}, err
 	case control.Cut:
 		return control.Answer{}, s.network.Cut(name)
 	case control.Mend:
 		return control.Answer{}, s.network.Mend(name)
 	}
-	runner, ok := s.runners[name]
+	unit, ok := s.units[name]
 	if !ok {
 		return control.Answer{}, fmt.Errorf("no %q in this lab: there are %s", name, strings.Join(s.names(), ", "))
 	}
 	switch verb {
 	case control.Start:
-		if err := runner.Start(ctx); err != nil {
+		if err := unit.Start(ctx); err != nil {
 			return control.Answer{}, err
 		}
 		return control.Answer{}, s.afterStart(ctx, name)
 	case control.Stop:
-		return control.Answer{}, runner.Stop(ctx)
+		return control.Answer{}, unit.Stop(ctx)
 	case control.Kill:
-		return control.Answer{}, runner.Kill()
+		return control.Answer{}, unit.Kill(ctx)
 	case control.Logs:
-		return control.Answer{Paths: []string{runner.LogPath()}}, nil
+		paths, err := unit.Logs()
+		return control.Answer{Paths: paths}, err
 	}
 	return control.Answer{}, fmt.Errorf("a lab can't %s", verb)
 }
@@ -49,29 +53,37 @@ func (s *Supervisor) afterStart(ctx context.Context, name string) error {
 		return nil
 	}
 	for _, follower := range []string{controlplane.ControllerManager, controlplane.Scheduler} {
-		runner := s.runners[follower]
-		if !runner.Running() {
-			continue // Stopped by command.
-		}
-		if err := runner.Kill(); err != nil {
+		unit := s.units[follower]
+		running, err := unit.Running(ctx)
+		if err != nil {
 			return err
 		}
-		if err := runner.Start(ctx); err != nil {
+		if !running {
+			continue // Stopped by command.
+		}
+		if err := unit.Kill(ctx); err != nil {
+			return err
+		}
+		if err := unit.Start(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Supervisor) status() []control.PartStatus {
-	var list []control.PartStatus
+func (s *Supervisor) status(ctx context.Context) (control.Answer, error) {
+	var answer control.Answer
 	for _, name := range s.names() {
-		list = append(list, control.PartStatus{Name: name, Running: s.runners[name].Running()})
+		running, err := s.units[name].Running(ctx)
+		if err != nil {
+			return answer, err
+		}
+		answer.Parts = append(answer.Parts, control.PartStatus{Name: name, Running: running})
 	}
-	return list
+	return answer, nil
 }
 
-func (s *Supervisor) names() []string { return slices.Sorted(maps.Keys(s.runners)) }
+func (s *Supervisor) names() []string { return slices.Sorted(maps.Keys(s.units)) }
 
 func summary(lab statedir.Lab) string {
 	families := "IPv4"

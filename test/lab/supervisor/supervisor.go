@@ -4,11 +4,11 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
@@ -16,6 +16,7 @@ import (
 	"github.com/herald-network/herald/test/lab/cluster"
 	"github.com/herald-network/herald/test/lab/control"
 	"github.com/herald-network/herald/test/lab/host"
+	"github.com/herald-network/herald/test/lab/kubelet"
 	"github.com/herald-network/herald/test/lab/network"
 	"github.com/herald-network/herald/test/lab/part"
 	"github.com/herald-network/herald/test/lab/statedir"
@@ -32,8 +33,11 @@ type Supervisor struct {
 	reporter *Reporter
 	log      logr.Logger
 
-	// runners run the parts, by name.
-	runners map[string]*part.Runner
+	// units are what the command line starts and stops, by name. The map does not change once the lab is up.
+	units    map[string]unit
+	kubelets []*kubelet.Kubelet
+	// running are the goroutines that end with the lab.
+	running sync.WaitGroup
 }
 
 // Run brings the lab of a directory up, tells the reporter when it is, and keeps it up until the context is over. While it
@@ -43,29 +47,21 @@ func Run(ctx context.Context, dir statedir.Dir, reporter *Reporter, tether io.Re
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel(nil)
-	up := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.running.Wait()
+	defer cancel()
+	var up atomic.Bool
 	go func() {
 		_, _ = io.Copy(io.Discard, tether)
-		select {
-		case <-up:
-		default:
-			cancel(errors.New("`lab up` was interrupted"))
+		if !up.Load() {
+			cancel()
 		}
 	}()
 	if err := s.bringUp(ctx); err != nil {
-		return errors.Join(err, context.Cause(ctx))
-	}
-	serveErr := make(chan error, 1)
-	group.Go(func() { serveErr <- control.Serve(ctx, dir.Socket(), s.handle) })
-	close(up)
-	if err := reporter.ready(); err != nil {
 		return err
 	}
-	return <-serveErr
+	up.Store(true)
+	return control.Serve(ctx, dir.Socket(), s.handle, reporter.ready)
 }
 
 func newSupervisor(dir statedir.Dir, reporter *Reporter) (*Supervisor, error) {
@@ -81,7 +77,7 @@ func newSupervisor(dir statedir.Dir, reporter *Reporter) (*Supervisor, error) {
 		dir: dir, lab: lab, rack: rack, reporter: reporter,
 		cluster: cluster.New(rack, lab.Binaries, string(dir)),
 		log:     funcr.New(func(prefix, args string) { fmt.Fprintln(os.Stderr, prefix, args) }, funcr.Options{LogTimestamp: true}),
-		runners: map[string]*part.Runner{},
+		units:   map[string]unit{},
 	}, nil
 }
 
@@ -120,5 +116,5 @@ func (s *Supervisor) prepare() (err error) {
 }
 
 func (s *Supervisor) add(p part.Part) {
-	s.runners[p.Name] = part.NewRunner(p, host.In(string(s.dir), p.Host), s.dir.LogPath(p.Name))
+	s.units[p.Name] = part.NewRunner(p, host.In(string(s.dir), p.Host), s.dir.LogPath(p.Name))
 }

@@ -64,6 +64,7 @@ func (p *program) up(ctx context.Context, o upOptions, progress io.Writer) error
 	}
 	return lab.Up(ctx, dir, statedir.Lab{
 		Options: o.Options, Router: kind, Herald: !o.noHerald, Checkout: root, Binaries: binaries, Self: self,
+		HeraldBinaries: filepath.Dir(self),
 	}, progress)
 }
 

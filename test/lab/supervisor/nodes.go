@@ -1,0 +1,105 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/herald-network/herald/test/lab/host"
+	"github.com/herald-network/herald/test/lab/kubelet"
+	"github.com/herald-network/herald/test/lab/topology"
+)
+
+// How long what is waited for may take while a lab comes up, and how often is looked.
+const (
+	upTimeout = 2 * time.Minute
+	upPeriod  = 100 * time.Millisecond
+)
+
+// adminConfig is how the lab itself reaches the API server.
+func (s *Supervisor) adminConfig() (*rest.Config, error) {
+	return clientcmd.BuildConfigFromFlags("", s.cluster.AdminKubeconfig())
+}
+
+// startKubelets has every node register and run its pods until the context of the lab is over.
+func (s *Supervisor) startKubelets(lifetime context.Context) error {
+	config, err := s.adminConfig()
+	if err != nil {
+		return err
+	}
+	for _, node := range s.rack.With(topology.RoleNode) {
+		k, err := kubelet.New(kubelet.Config{
+			NodeName:  node.Name,
+			Addresses: node.Addresses(),
+			PodCIDRs:  node.PodCIDRs,
+			REST:      config,
+			Dir:       host.In(string(s.dir), node.Name).Dir,
+			Binaries:  s.lab.HeraldBinaries,
+			Self:      s.lab.Self,
+			Log:       s.log.WithName("kubelet"),
+		})
+		if err != nil {
+			return err
+		}
+		s.kubelets = append(s.kubelets, k)
+		s.units["agent/"+node.Name] = pods{name: "agent/" + node.Name, selector: component("agent"), kubelets: []*kubelet.Kubelet{k}}
+		s.running.Go(func() {
+			if err := k.Run(lifetime); err != nil {
+				s.log.Error(err, "The kubelet ended", "node", node.Name)
+			}
+		})
+	}
+	s.units["manager"] = pods{name: "manager", selector: component("manager"), kubelets: s.kubelets}
+	return nil
+}
+
+func component(name string) kubelet.Selector {
+	return kubelet.Selector{Namespace: heraldNamespace, Component: name}
+}
+
+// awaitNodes returns when all nodes are Ready.
+func (s *Supervisor) awaitNodes(ctx context.Context) error {
+	config, err := s.adminConfig()
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	missing := map[string]bool{}
+	err = wait.PollUntilContextTimeout(ctx, upPeriod, upTimeout, true, func(ctx context.Context) (bool, error) {
+		for _, node := range s.rack.With(topology.RoleNode) {
+			missing[node.Name] = true
+		}
+		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, nil // The API server has just started; the timeout bounds its troubles.
+		}
+		for i := range list.Items {
+			if isReady(&list.Items[i]) {
+				delete(missing, list.Items[i].Name)
+			}
+		}
+		return len(missing) == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("nodes that are not Ready: %v: %w", slices.Sorted(maps.Keys(missing)), err)
+	}
+	return nil
+}
+
+func isReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
