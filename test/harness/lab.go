@@ -5,7 +5,6 @@ package harness
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -90,15 +89,6 @@ func (l *Lab) Apply(ctx context.Context, manifests string) error {
 func (l *Lab) Replace(ctx context.Context, manifests string) error {
 	_, err := l.run(ctx, manifests, "kubectl", "replace", "-f", "-")
 	return err
-}
-
-// Get reads what `kubectl get ARGS… -o json` prints into an object or a list.
-func (l *Lab) Get(ctx context.Context, into any, args ...string) error {
-	output, err := l.Kubectl(ctx, append(append([]string{"get"}, args...), "-o", "json")...)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal([]byte(output), into)
 }
 
 func (l *Lab) run(ctx context.Context, input string, args ...string) (string, error) {

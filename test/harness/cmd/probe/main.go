@@ -1,4 +1,5 @@
-// Command probe runs inside a host of the lab: `probe routes` in a router, `probe requests --rate 100 URL…` in a client.
+// Command probe runs inside a host of the lab: `probe routes` in a router, `probe requests --rate 100 URL…` in a
+// client, `probe dial ADDRESS:PORT` where a connection shall begin.
 package main
 
 import (
@@ -32,6 +33,14 @@ func command() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return probe.WatchRoutes(cmd.Context(), cmd.OutOrStdout())
+		},
+	})
+	root.AddCommand(&cobra.Command{
+		Use:   "dial ADDRESS:PORT",
+		Short: "Relay standard input and output to a TCP connection",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return probe.Dial(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	})
 	load := probe.Load{}
