@@ -1,0 +1,172 @@
+package agent_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/core/intent"
+)
+
+func TestStatusOfANodeThatDoesItsWork(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), local("nginx", "10.49.0.7"), endpointHere("nginx"))
+		w.speaker.Establish("tor")
+		since := metav1.NewTime(time.Now())
+
+		w.Expect(w.status(t)).To(Equal(v1alpha1.BGPNodeStatus{
+			ASNumber: 64512, RouterID: "192.168.1.11", AgentVersion: "v1",
+			Conditions: []metav1.Condition{{
+				Type: "Ready", Status: metav1.ConditionTrue, Reason: "AllEstablished", Message: "every session is established",
+			}},
+			Sessions: []v1alpha1.NodeSession{{
+				Peer: "tor", PeerUID: "uid-of-tor", PeerGeneration: 1,
+				Session: v1alpha1.Session{
+					State: v1alpha1.SessionEstablished, Since: since, LocalAddress: "192.168.1.11", Advertised: 2,
+				},
+				HoldTimeSeconds: ptr.To[int32](90), AddressFamilies: []v1alpha1.AddressFamily{"IPv4"}, GracefulRestart: "Enabled",
+			}},
+			Routes: v1alpha1.RouteCounts{IPv4: 2},
+			Advertisements: []v1alpha1.NodeAdvertisement{
+				{Prefix: "10.49.0.0/16", Kind: "ClusterIP"},
+				{Prefix: "10.49.0.7/32", Kind: "ClusterIP", Services: []string{"default/nginx"}},
+			},
+		}))
+	})
+}
+
+func TestStatusClaimsNothingThatWasNotSent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
+		w.Expect(w.status(t).Advertisements).To(BeEmpty(), "before the session is established")
+		w.speaker.Establish("tor")
+		w.Expect(w.status(t).Advertisements).To(HaveLen(1))
+		w.speaker.Drop("tor", "hold timer expired")
+		status := w.status(t)
+		w.Expect(status.Advertisements).To(BeEmpty(), "after it was lost")
+		w.Expect(status.Routes).To(Equal(v1alpha1.RouteCounts{}))
+		w.Expect(status.Sessions[0].Session).To(And(
+			HaveField("LastError", "hold timer expired"), HaveField("Flaps", BeEquivalentTo(1)), HaveField("Advertised", BeZero())))
+	})
+}
+
+func TestStatusIsCutToWhatTheAPITakes(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		events := []input.Event{tor(), node(), blocks("10.49.0.0/16")}
+		for i := range 250 {
+			name := fmt.Sprintf("s%d", i)
+			events = append(events, local(name, fmt.Sprintf("10.49.1.%d", i)), endpointHere(name))
+		}
+		w.hearAll(events...)
+		w.speaker.Establish("tor")
+		status := w.status(t)
+		w.Expect(status.Advertisements).To(HaveLen(200))
+		w.Expect(status.Advertisements[0].Prefix).To(Equal("10.49.0.0/16"), "aggregates first")
+		w.Expect(status.Truncated).To(BeTrue())
+		w.Expect(status.Routes.IPv4).To(BeEquivalentTo(251))
+
+		w.speaker.Drop("tor", strings.Repeat("ä", 2000))
+		message := w.status(t).Sessions[0].LastError
+		w.Expect(len(message)).To(BeNumerically("<=", 1024))
+		w.Expect(message).To(HaveSuffix("ä…"))
+	})
+}
+
+func TestASessionCarriesTheGenerationThatItRuns(t *testing.T) {
+	t.Parallel()
+	broken := &flaky{}
+	inBubble(t, func(t *testing.T, w *world) {
+		w.hearAll(tor(), node())
+		broken.errors = 1
+		w.hear(tor(func(p *v1alpha1.BGPPeer) { p.Generation, p.Spec.HoldTimeSeconds = 2, 9 }))
+		w.Expect(w.status(t).Sessions[0].PeerGeneration).To(BeZero(), "neither the old one nor, yet, the new one")
+		pass(time.Second)
+		w.Expect(w.status(t).Sessions[0].PeerGeneration).To(BeEquivalentTo(2))
+	}, broken.wrap)
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	withPassword := tor(func(p *v1alpha1.BGPPeer) {
+		p.Spec.Password = &v1alpha1.Password{SecretKeyRef: v1alpha1.SecretKeyRef{Name: "tor", Key: "password"}}
+	})
+	overIPv6 := peer("tor", "2001:db8::1")
+	wantsIPv6 := tor(func(p *v1alpha1.BGPPeer) { p.Spec.AddressFamilies = []v1alpha1.AddressFamily{"IPv4", "IPv6"} })
+	for name, row := range map[string]struct {
+		events  []input.Event
+		up      bool
+		reason  string
+		message string
+		// lastError of the session with tor, which is Idle unless up.
+		lastError string
+	}{
+		"established": {
+			events: []input.Event{tor(), node(), blocks("10.49.0.0/16")},
+			up:     true, reason: "AllEstablished", message: "every session is established",
+		},
+		"not established": {
+			events: []input.Event{tor(), node(), blocks("10.49.0.0/16")},
+			reason: "SessionsDown", message: "0 of 1 sessions are established: tor",
+		},
+		"no peer": {
+			events: []input.Event{node(), blocks("10.49.0.0/16")},
+			reason: "NoPeers", message: "no BGPPeer selects the node",
+		},
+		"no configuration": {
+			events: []input.Event{tor(), node()},
+			up:     true, reason: "NoConfiguration", message: "there is no BGPConfiguration named default, so no Service is advertised",
+		},
+		"out of service": {
+			events: []input.Event{tor(), node(excluded), blocks("10.49.0.0/16")},
+			reason: "NodeExcluded", message: "the node is out of service", lastError: "the node is out of service",
+		},
+		"a peer that can't be run yet": {
+			events: []input.Event{withPassword, node(), blocks("10.49.0.0/16")},
+			reason: "Invalid", message: "BGPPeer tor: spec.password", lastError: "spec.password: ",
+		},
+		"no address to dial from": {
+			events: []input.Event{overIPv6, node(), blocks("10.49.0.0/16")},
+			reason: "SessionsDown", message: "0 of 1 sessions are established: tor", lastError: "spec.sourceAddress: ",
+		},
+		"a family that has no next hop": {
+			events: []input.Event{wantsIPv6, node(), blocks("10.49.0.0/16")},
+			up:     true, reason: "FamilyNotNegotiated", message: "IPv6",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, w *world) {
+				w.hearAll(row.events...)
+				if row.up {
+					w.speaker.Establish("tor")
+				}
+				status := w.status(t)
+				w.Expect(status.Conditions[0].Reason).To(Equal(row.reason))
+				w.Expect(status.Conditions[0].Message).To(ContainSubstring(row.message))
+				for _, s := range status.Sessions {
+					w.Expect(s.State == v1alpha1.SessionEstablished).To(Equal(row.up))
+					w.Expect(s.LastError).To(ContainSubstring(row.lastError))
+				}
+			})
+		})
+	}
+}
+
+func TestRouterIDOfANodeWithoutIPv4(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		w.hearAll(node(func(n *intent.Node) { n.InternalIPs = []netip.Addr{netip.MustParseAddr("2001:db8::11")} }))
+		w.Expect(netip.MustParseAddr(w.status(t).RouterID).Is4()).To(BeTrue())
+	})
+}

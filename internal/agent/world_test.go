@@ -1,0 +1,247 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/agent"
+	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/core/advertise"
+	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/plan"
+	"github.com/herald-network/herald/internal/metrics"
+	"github.com/herald-network/herald/internal/speaker"
+	"github.com/herald-network/herald/internal/speaker/speakertest"
+)
+
+// world is an agent with everything around it, in a bubble of its own time.
+type world struct {
+	*WithT
+
+	agent    *agent.Agent
+	inputs   *input.Queue
+	speaker  *speakertest.Fake
+	marker   *marker
+	workload *workload
+	registry *prometheus.Registry
+	loop     *metrics.Loop
+	warnings chan agent.Warning
+
+	// stop ends the agent as SIGTERM does, and returns what it ended with.
+	stop func() error
+}
+
+// inBubble runs a story about an agent that has just started; wrap, where given, comes between it and the fake speaker.
+func inBubble(t *testing.T, story func(t *testing.T, w *world), wrap ...func(speaker.Speaker) speaker.Speaker) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			WithT:    NewWithT(t),
+			inputs:   input.NewQueue(),
+			speaker:  &speakertest.Fake{},
+			marker:   &marker{},
+			workload: &workload{},
+			registry: prometheus.NewRegistry(),
+			warnings: make(chan agent.Warning, 1),
+		}
+		w.loop = metrics.NewLoop(w.registry)
+		var spoken speaker.Speaker = w.speaker
+		for _, with := range wrap {
+			spoken = with(spoken)
+		}
+		w.agent = agent.New(agent.Config{
+			Node: "node-1", Version: "v1", Log: logr.Discard(),
+			Inputs: w.inputs, Speaker: spoken, Marker: w.marker, Workload: w.workload,
+			Warnings: w.warnings, Metrics: w.loop,
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.agent.Run(ctx) }()
+		w.stop = sync.OnceValue(func() error {
+			cancel()
+			return <-ended
+		})
+		defer func() { w.Expect(w.stop()).To(Succeed()) }()
+		story(t, w)
+	})
+}
+
+// hear has the agent take in events, and waits until it has acted on them.
+func (w *world) hear(events ...input.Event) {
+	w.inputs.Push(events...)
+	synctest.Wait()
+}
+
+// hearAll has the agent take in events after which all kinds are known.
+func (w *world) hearAll(events ...input.Event) {
+	for _, kind := range input.Kinds() {
+		events = append(events, input.Synced{Kind: kind})
+	}
+	w.hear(events...)
+}
+
+// pass lets time pass, and everything happen that happens in it.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// steps returns what the speaker was asked to do, plan by plan, in words.
+func (w *world) steps() [][]string {
+	var plans [][]string
+	for _, p := range w.speaker.Plans() {
+		var steps []string
+		for _, step := range p {
+			steps = append(steps, step.String())
+		}
+		plans = append(plans, steps)
+	}
+	return plans
+}
+
+// prefixes returns what a peer's router has from the agent.
+func (w *world) prefixes(peer string) []string {
+	prefixes := []string{}
+	for prefix := range w.speaker.Routes(peer) {
+		prefixes = append(prefixes, prefix.String())
+	}
+	return prefixes
+}
+
+func (w *world) status(t *testing.T) v1alpha1.BGPNodeStatus {
+	t.Helper()
+	status, err := w.agent.Status(t.Context())
+	w.Expect(err).NotTo(HaveOccurred())
+	return status
+}
+
+// counter returns the value of a counter without labels.
+func (w *world) counter(name string) float64 {
+	families, err := w.registry.Gather()
+	w.Expect(err).NotTo(HaveOccurred())
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return 0
+}
+
+// marker remembers whether it is set.
+type marker struct {
+	set bool
+	err error
+}
+
+func (m *marker) Set() error   { m.set = true; return m.err }
+func (m *marker) Clear() error { m.set = false; return m.err }
+
+// workload says whether the agent has left for good, after a while.
+type workload struct {
+	hasLeft bool
+	err     error
+	after   time.Duration
+}
+
+func (w *workload) HasLeft(ctx context.Context, _ map[string]string) (bool, error) {
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-time.After(w.after):
+		return w.hasLeft, w.err
+	}
+}
+
+// flaky is a speaker that fails, or panics, as often as a test says.
+type flaky struct {
+	speaker.Speaker
+
+	errors, panics int
+}
+
+// wrap puts the flaky speaker before the sound one.
+func (f *flaky) wrap(s speaker.Speaker) speaker.Speaker {
+	f.Speaker = s
+	return f
+}
+
+func (f *flaky) Run(ctx context.Context, steps []plan.Step) error {
+	switch {
+	case f.panics > 0:
+		f.panics--
+		panic("a bug")
+	case f.errors > 0:
+		f.errors--
+		return errors.New("the engine is busy")
+	}
+	return f.Speaker.Run(ctx, steps)
+}
+
+// Objects of the stories.
+
+func node(change ...func(*intent.Node)) input.Node {
+	n := &intent.Node{Name: "node-1", InternalIPs: []netip.Addr{netip.MustParseAddr("192.168.1.11")}}
+	for _, c := range change {
+		c(n)
+	}
+	return input.Node{Node: n}
+}
+
+func excluded(n *intent.Node) { n.Labels = map[string]string{intent.ExcludeLabel: ""} }
+
+func peer(name, address string, change ...func(*v1alpha1.BGPPeer)) input.Peer {
+	p := &v1alpha1.BGPPeer{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: "uid-of-tor", Generation: 1},
+		Spec:       v1alpha1.BGPPeerSpec{PeerIP: address, ASNumber: 64512},
+	}
+	for _, c := range change {
+		c(p)
+	}
+	return input.Peer{Name: name, Peer: p}
+}
+
+// tor is the peer of most stories.
+func tor(change ...func(*v1alpha1.BGPPeer)) input.Peer { return peer("tor", "192.168.1.1", change...) }
+
+// blocks is the base configuration, with blocks of ClusterIPs.
+func blocks(cidrs ...v1alpha1.CIDR) input.Configuration {
+	c := &v1alpha1.BGPConfiguration{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.DefaultConfigurationName}}
+	for _, cidr := range cidrs {
+		c.Spec.ServiceClusterIPs = append(c.Spec.ServiceClusterIPs, v1alpha1.Block{CIDR: cidr})
+	}
+	return input.Configuration{Name: c.Name, Configuration: c}
+}
+
+// local is a Service with the policy Local: a host route from where its endpoints are.
+func local(name, clusterIP string) input.Service {
+	return input.Service{
+		Key: advertise.ServiceKey{Namespace: "default", Name: name},
+		Spec: &advertise.Service{
+			Type:                  advertise.TypeNodePort,
+			ExternalTrafficPolicy: advertise.Local,
+			Addresses:             []advertise.Address{{Addr: netip.MustParseAddr(clusterIP), Kind: advertise.ClusterIP}},
+		},
+	}
+}
+
+// endpointHere is a slice of a Service with a ready endpoint on the agent's node.
+func endpointHere(service string) input.Slice {
+	return input.Slice{
+		Key: advertise.SliceKey{Namespace: "default", Name: service + "-1"},
+		Slice: &advertise.Slice{
+			Service: service, Family: bgp.IPv4, Endpoints: advertise.Endpoints{Ready: 1, ReadyHere: 1},
+		},
+	}
+}
