@@ -24,14 +24,10 @@ type link struct {
 	session linkSession
 	ended   chan struct{} // closed when run returns
 
-	mu        sync.Mutex
 	handshake handshake
-	cause     error // the first thing that went wrong
-}
 
-// handshake is how far the two sides have got: each confirms the other's OPEN with a KEEPALIVE.
-type handshake struct {
-	opened, engineConfirmed, routerConfirmed bool
+	mu    sync.Mutex
+	cause error // the first thing that went wrong
 }
 
 // linkSession is what a link needs of the session that it serves.
@@ -129,7 +125,9 @@ func (l *link) toRouter() error {
 				return err
 			}
 		case packet.BGP_MSG_KEEPALIVE:
-			l.confirm(func(h *handshake) { h.engineConfirmed = true })
+			if first := l.confirm(engineSide); !first && l.handshake.isTimeless() {
+				continue
+			}
 		case packet.BGP_MSG_UPDATE:
 			update, err := readUpdate(m)
 			if err != nil {
@@ -173,11 +171,11 @@ func (l *link) toEngine() error {
 		}
 		switch m.kind() {
 		case packet.BGP_MSG_OPEN:
-			if err := l.takeOpen(m); err != nil {
+			if m, err = l.takeOpen(m); err != nil {
 				return err
 			}
 		case packet.BGP_MSG_KEEPALIVE:
-			l.confirm(func(h *handshake) { h.routerConfirmed = true })
+			l.confirm(routerSide)
 		case packet.BGP_MSG_NOTIFICATION:
 			return receivedCause(m, l.peer.LocalASN)
 		case packet.BGP_MSG_UPDATE:
@@ -192,21 +190,23 @@ func (l *link) toEngine() error {
 	}
 }
 
-// takeOpen notes what the peer offers. The engine is the one to refuse what is wrong with it.
-func (l *link) takeOpen(m message) error {
+// takeOpen notes what the peer offers and returns the OPEN as the engine shall see it. The engine is the one to refuse
+// what is wrong with it.
+func (l *link) takeOpen(m message) (message, error) {
 	open, err := readOpen(m)
 	if err != nil {
-		return nil //nolint:nilerr // The engine answers with the right NOTIFICATION.
+		return m, nil //nolint:nilerr // The engine answers with the right NOTIFICATION.
 	}
 	if err := asMismatch(l.peer.ASN, open.asn); err != nil {
 		l.fail(err)
 	}
-	l.mu.Lock()
-	l.handshake.opened = true
-	l.mu.Unlock()
+	l.handshake.open(open.holdTime == 0)
 	l.session.opened(open)
+	if open.holdTime == 0 {
+		m = l.holdForEver(m)
+	}
 	l.router.setPatience(min(l.peer.HoldTime, open.holdTime))
-	return l.router.conn.SetReadDeadline(time.Time{}) // From here on the engine's hold timer watches.
+	return m, l.router.conn.SetReadDeadline(time.Time{}) // Now the engine's hold timer watches.
 }
 
 // refuse counts what the peer announces. What cannot be read counts for nothing, since nothing is kept of it.
@@ -222,27 +222,19 @@ func (l *link) refuse(m message) error {
 	return nil
 }
 
-// confirm notes a KEEPALIVE and reports the session as established with the first of the second side.
-func (l *link) confirm(note func(*handshake)) {
-	l.mu.Lock()
-	before := l.handshake
-	note(&l.handshake)
-	now := l.handshake
-	l.mu.Unlock()
-	if !before.complete() && now.complete() {
+// confirm notes a side's KEEPALIVE, and returns whether it is the first.
+func (l *link) confirm(by side) (first bool) {
+	first, completes := l.handshake.confirm(by)
+	if completes {
 		l.session.established()
 	}
+	return first
 }
-
-func (h handshake) complete() bool { return h.opened && h.engineConfirmed && h.routerConfirmed }
 
 // readCause says why nothing more came from the peer; before its OPEN that has reasons of its own.
 func (l *link) readCause(err error) error {
-	l.mu.Lock()
-	opened := l.handshake.opened
-	l.mu.Unlock()
 	switch cause := readCause(err); {
-	case opened:
+	case l.handshake.isOpened():
 		return cause
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no OPEN from the peer within %s", l.peer.HoldTime)

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -73,6 +74,14 @@ func rewriteOpen(m message, restarting bool) (message, error) {
 		}
 	}
 	return encode(&packet.BGPMessage{Header: packet.BGPHeader{Type: packet.BGP_MSG_OPEN}, Body: open}), nil
+}
+
+// withHoldTime returns an OPEN with another hold time (RFC 4271, section 4.2).
+func withHoldTime(m message, holdTime time.Duration) message {
+	const offset = headerLength + 3 // Behind the version and the AS number.
+	out := slices.Clone(m)
+	binary.BigEndian.PutUint16(out[offset:], uint16(holdTime/time.Second))
+	return out
 }
 
 func parseOpen(m message) (*packet.BGPOpen, error) {

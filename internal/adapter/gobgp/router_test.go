@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -52,14 +53,13 @@ type connection struct {
 	open         *packet.BGPOpen
 	confirmed    bool
 	routes       map[netip.Prefix]bgp.Advertisement
-	endOfRIB     bgp.Families
-	atEndOfRIB   int // routes when the first End-of-RIB came
+	atEndOfRIB   map[bgp.Family]int // routes of a family when its first End-of-RIB came
 	updates      int
 	notification *packet.BGPNotification
 	ended        error
 }
 
-func newRouter(t *testing.T, address string, config routerConfig) *testRouter {
+func newRouter(t testing.TB, address string, config routerConfig) *testRouter {
 	t.Helper()
 	var listen net.ListenConfig
 	listener, err := listen.Listen(t.Context(), "tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
@@ -89,7 +89,7 @@ func (r *testRouter) serve() {
 		if err != nil {
 			return
 		}
-		c := &connection{conn: conn, accepted: time.Now(), routes: map[netip.Prefix]bgp.Advertisement{}}
+		c := &connection{conn: conn, accepted: time.Now(), routes: map[netip.Prefix]bgp.Advertisement{}, atEndOfRIB: map[bgp.Family]int{}}
 		r.mu.Lock()
 		r.connections = append(r.connections, c)
 		r.mu.Unlock()
@@ -111,6 +111,14 @@ func (r *testRouter) last() *connection {
 		return nil
 	}
 	return all[len(all)-1]
+}
+
+// table returns what the router has from the latest connection.
+func (r *testRouter) table() map[netip.Prefix]bgp.Advertisement {
+	if c := r.last(); c != nil {
+		return c.table()
+	}
+	return nil
 }
 
 // reset ends the latest connection with a TCP reset.
@@ -275,10 +283,15 @@ func (c *connection) take(update *packet.BGPUpdate) {
 
 // mark notes an End-of-RIB.
 func (c *connection) mark(family bgp.Family) {
-	if c.endOfRIB == 0 {
-		c.atEndOfRIB = len(c.routes)
+	if _, marked := c.atEndOfRIB[family]; marked {
+		return
 	}
-	c.endOfRIB |= bgp.FamiliesOf(family)
+	c.atEndOfRIB[family] = 0
+	for prefix := range c.routes {
+		if bgp.FamilyOf(prefix.Addr()) == family {
+			c.atEndOfRIB[family]++
+		}
+	}
 }
 
 func addressOf(ip net.IP) netip.Addr {
@@ -318,11 +331,24 @@ func (c *connection) lastWords() *packet.BGPNotification {
 	return c.notification
 }
 
+// farewell returns code and subcode of the NOTIFICATION that the speaker sent; "" where it sent none.
+func (c *connection) farewell() string {
+	if last := c.lastWords(); last != nil {
+		return fmt.Sprintf("%d/%d", last.ErrorCode, last.ErrorSubcode)
+	}
+	return ""
+}
+
+// routesAtEndOfRIB returns, for each family whose End-of-RIB came, how many of its routes had come before.
+func (c *connection) routesAtEndOfRIB() map[bgp.Family]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.atEndOfRIB)
+}
+
 // restart returns the restart and forwarding bits of the connection's OPEN: whether R is set, and whether F is set for
 // every family.
 func (c *connection) restart() (r, f bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, capability := range c.capabilities() {
 		if restart, ok := capability.(*packet.CapGracefulRestart); ok {
 			r, f = restart.Flags&0x08 != 0, len(restart.Tuples) > 0
@@ -334,7 +360,12 @@ func (c *connection) restart() (r, f bool) {
 	return r, f
 }
 
+const capabilityGracefulRestart = packet.BGP_CAP_GRACEFUL_RESTART
+
+// capabilities returns those of the OPEN.
 func (c *connection) capabilities() []packet.ParameterCapabilityInterface {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var all []packet.ParameterCapabilityInterface
 	for _, parameter := range c.open.OptParams {
 		if list, ok := parameter.(*packet.OptionParameterCapability); ok {

@@ -1,6 +1,8 @@
 package gobgp_test
 
 import (
+	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -16,10 +18,13 @@ import (
 	"github.com/herald-network/herald/internal/speaker"
 )
 
-// patience is how long an expected event may take on a busy machine.
-const patience = 10 * time.Second
+// patience is how long an expected event may take on a busy machine, tick how often to look for it.
+const (
+	patience = 10 * time.Second
+	tick     = time.Millisecond
+)
 
-func newSpeaker(t *testing.T, options gobgp.Options) *gobgp.Speaker {
+func newSpeaker(t testing.TB, options gobgp.Options) *gobgp.Speaker {
 	t.Helper()
 	options.Log = logr.Discard()
 	s := gobgp.New(options)
@@ -50,6 +55,10 @@ func peerOf(name string, router *testRouter, edits ...func(*bgp.Peer)) bgp.Peer 
 	return p
 }
 
+// shortHoldTime is the shortest there is.
+func shortHoldTime(p *bgp.Peer) { p.HoldTime, p.KeepaliveTime = 3*time.Second, time.Second }
+
+// helper is a router that helps a peer with its graceful restart.
 func helper(asn bgp.ASN) routerConfig {
 	return routerConfig{
 		ASN: asn, ID: "192.168.1.1", HoldTime: 90 * time.Second,
@@ -57,54 +66,84 @@ func helper(asn bgp.ASN) routerConfig {
 	}
 }
 
-func path(prefix string) bgp.Path { return bgp.Path{Prefix: netip.MustParsePrefix(prefix)} }
+func prefix(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 
 func paths(prefixes ...string) []bgp.Path {
 	var out []bgp.Path
 	for _, p := range prefixes {
-		out = append(out, path(p))
+		out = append(out, bgp.Path{Prefix: prefix(p)})
 	}
 	return out
 }
 
-func run(t *testing.T, s *gobgp.Speaker, groups ...[]plan.Step) {
+func prefixes(paths []bgp.Path) []netip.Prefix {
+	var out []netip.Prefix
+	for _, path := range paths {
+		out = append(out, path.Prefix)
+	}
+	return out
+}
+
+// hostRoutes returns n host routes of each family.
+func hostRoutes(n int) []bgp.Path {
+	var out []bgp.Path
+	for i := range n {
+		out = append(out, paths(fmt.Sprintf("10.%d.%d.%d/32", i>>16, i>>8&0xff, i&0xff), fmt.Sprintf("2001:db8::%x/128", i))...)
+	}
+	return out
+}
+
+func run(t testing.TB, s *gobgp.Speaker, groups ...[]plan.Step) {
 	t.Helper()
 	if err := s.Run(t.Context(), plan.Order(groups...)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestFirst(t *testing.T) {
-	g := NewWithT(t)
-	router := newRouter(t, "127.0.0.2", helper(64512))
-	s := newSpeaker(t, gobgp.Options{ForwardingPreserved: true})
-	p := peerOf("tor", router)
-	begin := time.Now()
-	run(t, s, plan.Peers(nil, []bgp.Peer{p}), plan.Routes(paths("10.0.0.1/32", "2001:db8::1/128"), nil))
-	g.Eventually(func() int { return s.Advertised(netip.MustParsePrefix("10.0.0.1/32")) }, patience, time.Millisecond).Should(Equal(1))
-	t.Logf("took %s", time.Since(begin))
-	g.Eventually(func() int { return s.Observe().RoutesIPv6 }, patience).Should(Equal(1))
-	t.Logf("%+v", s.Observe())
-	g.Eventually(func() int { return len(router.last().table()) }, patience).Should(Equal(2))
+func addPeers(peers ...bgp.Peer) []plan.Step { return plan.Peers(nil, peers) }
+
+// session returns what the speaker observes of a peer.
+func session(s *gobgp.Speaker, name string) bgp.Session {
+	for _, session := range s.Observe().Sessions {
+		if session.Peer.Name == name {
+			return session
+		}
+	}
+	return bgp.Session{}
+}
+
+// eventuallyEstablished waits for a session that has come up and been lost so often.
+func eventuallyEstablished(t testing.TB, s *gobgp.Speaker, name string, flaps int) bgp.Session {
+	t.Helper()
+	var last bgp.Session
+	NewWithT(t).Eventually(func() bool {
+		last = session(s, name)
+		return last.State == bgp.Established && last.Flaps == flaps
+	}, patience, tick).Should(BeTrue(), func() string { return fmt.Sprintf("%+v", last) })
+	return last
+}
+
+// eventuallyCause waits until a session says why it is down.
+func eventuallyCause(t testing.TB, s *gobgp.Speaker, name, cause string) bgp.Session {
+	t.Helper()
+	NewWithT(t).Eventually(func() string { return session(s, name).LastError }, patience, tick).Should(ContainSubstring(cause))
+	return session(s, name)
+}
+
+// eventuallyConsistent waits until the router has exactly what a session with the peer exports of the paths, and until the
+// speaker's book says the same.
+func eventuallyConsistent(t testing.TB, s *gobgp.Speaker, router *testRouter, peer bgp.Peer, paths []bgp.Path) {
+	t.Helper()
 	want := map[netip.Prefix]bgp.Advertisement{}
-	for _, path := range paths("10.0.0.1/32", "2001:db8::1/128") {
-		want[path.Prefix], _ = bgp.Export(p, path)
+	for _, path := range paths {
+		if out, ok := bgp.Export(peer, path); ok {
+			want[path.Prefix] = out
+		}
 	}
-	if diff := cmp.Diff(want, router.last().table(), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, bgp.Communities{})); diff != "" {
-		t.Error(diff)
-	}
-	router.reset()
-	begin = time.Now()
-	g.Eventually(func() int { return len(router.all()) }, patience, time.Millisecond).Should(Equal(2))
-	t.Logf("redialled after %s", time.Since(begin))
-	g.Eventually(func() int { return len(router.last().table()) }, patience, time.Millisecond).Should(Equal(2))
-	t.Logf("all routes after %s", time.Since(begin))
-	t.Logf("%+v", s.Observe())
-	r, f := router.last().restart()
-	t.Log(r, f)
-	if err := s.Close(t.Context(), speaker.WithdrawRoutes); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%+v %+v", router.last().table(), router.last().notification)
-	t.Logf("%+v", s.Observe())
+	g := NewWithT(t)
+	g.Eventually(func() bool { return maps.Equal(want, router.table()) }, patience, tick).Should(BeTrue(), func() string {
+		return "what the router has (-want +got):\n" +
+			cmp.Diff(want, router.table(), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, bgp.Communities{}))
+	})
+	g.Eventually(func() int { return session(s, peer.Name).Advertised }, patience, tick).Should(Equal(len(want)))
 }
