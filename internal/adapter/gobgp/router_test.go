@@ -23,9 +23,9 @@ import (
 // as it was configured and keeps the connection alive.
 type testRouter struct {
 	listener net.Listener
-	config   routerConfig
 
 	mu          sync.Mutex
+	config      routerConfig
 	connections []*connection
 }
 
@@ -51,7 +51,7 @@ type connection struct {
 
 	mu           sync.Mutex
 	open         *packet.BGPOpen
-	confirmed    bool
+	keepalives   int
 	routes       map[netip.Prefix]bgp.Advertisement
 	atEndOfRIB   map[bgp.Family]int // routes of a family when its first End-of-RIB came
 	updates      int
@@ -76,6 +76,13 @@ func (r *testRouter) address() netip.AddrPort {
 	return netip.MustParseAddrPort(r.listener.Addr().String())
 }
 
+// answerWith changes how the router answers later connections.
+func (r *testRouter) answerWith(edit func(*routerConfig)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	edit(&r.config)
+}
+
 func (r *testRouter) close() {
 	_ = r.listener.Close()
 	for _, c := range r.all() {
@@ -92,8 +99,9 @@ func (r *testRouter) serve() {
 		c := &connection{conn: conn, accepted: time.Now(), routes: map[netip.Prefix]bgp.Advertisement{}, atEndOfRIB: map[bgp.Family]int{}}
 		r.mu.Lock()
 		r.connections = append(r.connections, c)
+		config := r.config
 		r.mu.Unlock()
-		go c.read(r.config)
+		go c.read(config)
 	}
 }
 
@@ -159,7 +167,7 @@ func (c *connection) read(config routerConfig) {
 			c.answer(config)
 			go c.keepAlive(ctx, config.HoldTime/3)
 		case *packet.BGPKeepAlive:
-			c.note(func() { c.confirmed = true })
+			c.note(func() { c.keepalives++ })
 		case *packet.BGPNotification:
 			c.note(func() { c.notification = body })
 		case *packet.BGPUpdate:
@@ -329,6 +337,18 @@ func (c *connection) lastWords() *packet.BGPNotification {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.notification
+}
+
+func (c *connection) keepaliveCount() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.keepalives
+}
+
+func (c *connection) updateCount() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.updates
 }
 
 // farewell returns code and subcode of the NOTIFICATION that the speaker sent; "" where it sent none.
