@@ -42,26 +42,17 @@ func Exec(ctx context.Context, dir statedir.Dir, target string, args []string) e
 		argv = append(argv, "--user", "--preserve-credentials")
 	}
 	argv = append(append(argv, "--"), command...)
-	environment, err := environment(dir)
+	lab, err := dir.Read()
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("run %s: %w", nsenter, syscall.Exec(nsenter, argv, environment))
+	env := append(environment(filepath.Dir(lab.Binaries[controlplane.Kubectl])), dir.KubectlEnv()...)
+	return fmt.Errorf("run %s: %w", nsenter, syscall.Exec(nsenter, argv, env))
 }
 
 // Kubectl replaces this process by kubectl as an administrator of the lab's cluster.
 func Kubectl(ctx context.Context, dir statedir.Dir, args []string) error {
 	return Exec(ctx, dir, topology.ControlPlane, append([]string{controlplane.Kubectl}, args...))
-}
-
-// environment is the caller's, with kubectl and the way to the lab's cluster.
-func environment(dir statedir.Dir) ([]string, error) {
-	lab, err := dir.Read()
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Dir(lab.Binaries[controlplane.Kubectl]) + string(filepath.ListSeparator) + os.Getenv("PATH")
-	return append(os.Environ(), "PATH="+path, "KUBECONFIG="+dir.Kubeconfig(), "KUBECACHEDIR="+dir.KubeCache()), nil
 }
 
 // insideOf returns the command with which, from within the lab's sandbox, args run inside the target.
@@ -71,8 +62,8 @@ func insideOf(ctx context.Context, dir statedir.Dir, target string, args []strin
 		return nil, err
 	}
 	var view proc.View
-	if pod, ok := strings.CutPrefix(target, podPrefix); ok {
-		answer, err := control.Call(ctx, dir.Socket(), control.Pod, pod)
+	if strings.HasPrefix(target, podPrefix) {
+		answer, err := control.Call(ctx, dir.Socket(), control.Pod, target)
 		if err != nil {
 			return nil, err
 		}

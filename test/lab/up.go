@@ -114,7 +114,7 @@ func Init(dir statedir.Dir) (exitCode int, err error) {
 	}
 	cmd := &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{"lab", SuperviseCommand, string(dir)},
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Env: environment(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 	return sandbox.Init(cmd)
 }

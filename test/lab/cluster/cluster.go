@@ -8,12 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/herald-network/herald/test/lab/controlplane"
 	"github.com/herald-network/herald/test/lab/part"
 	"github.com/herald-network/herald/test/lab/pki"
+	"github.com/herald-network/herald/test/lab/statedir"
 	"github.com/herald-network/herald/test/lab/topology"
 )
 
@@ -30,11 +30,11 @@ const (
 type Cluster struct {
 	rack     topology.Rack
 	binaries controlplane.Binaries
-	dir      string
+	dir      statedir.Dir
 }
 
 // New describes a cluster whose files are in dir.
-func New(rack topology.Rack, binaries controlplane.Binaries, dir string) Cluster {
+func New(rack topology.Rack, binaries controlplane.Binaries, dir statedir.Dir) Cluster {
 	return Cluster{rack: rack, binaries: binaries, dir: dir}
 }
 
@@ -45,7 +45,7 @@ func (c Cluster) Etcd() part.Part {
 		Name: controlplane.Etcd, Host: topology.ControlPlane, ReadyURL: url + "/health",
 		Commands: [][]string{{
 			c.binaries[controlplane.Etcd],
-			"--data-dir=" + filepath.Join(c.dir, "etcd"),
+			"--data-dir=" + c.dir.Path("etcd"),
 			"--listen-client-urls=" + url,
 			"--advertise-client-urls=" + url,
 			"--listen-peer-urls=http://127.0.0.1:0",
@@ -134,9 +134,6 @@ func (c Cluster) KubeProxy(node string) part.Part {
 // Kubectl is the path of kubectl.
 func (c Cluster) Kubectl() string { return c.binaries[controlplane.Kubectl] }
 
-// AdminKubeconfig is the kubeconfig of an administrator, who reaches the API server from any host of the rack.
-func (c Cluster) AdminKubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
-
 // WriteFiles makes keys, certificates and kubeconfigs.
 func (c Cluster) WriteFiles() error {
 	authority, err := pki.NewAuthority("herald-lab")
@@ -159,7 +156,7 @@ func (c Cluster) WriteFiles() error {
 		c.file("service-accounts.pub"): public, c.file("service-accounts.key"): private,
 	}
 	for path, user := range map[string][]string{
-		c.AdminKubeconfig():                          {"admin", "system:masters"},
+		c.dir.Kubeconfig():                           {"admin", "system:masters"},
 		c.kubeconfig(controlplane.ControllerManager): {"system:kube-controller-manager"},
 		c.kubeconfig(controlplane.Scheduler):         {"system:kube-scheduler"},
 		c.kubeconfig(controlplane.KubeProxy):         {"system:kube-proxy"},
@@ -199,7 +196,7 @@ func (c Cluster) url() string {
 	return "https://" + net.JoinHostPort(c.host().String(), fmt.Sprint(apiServerPort))
 }
 
-func (c Cluster) file(name string) string { return filepath.Join(c.dir, "pki", name) }
+func (c Cluster) file(name string) string { return c.dir.Path("pki", name) }
 
 func (c Cluster) kubeconfig(part string) string { return c.file(part + ".kubeconfig") }
 

@@ -18,8 +18,8 @@ import (
 // Verb is what a lab does on command.
 type Verb string
 
-// The verbs. All take a name: Start, Stop, Kill and Logs that of a part, Cut and Mend that of a host, Pod that of a pod as
-// namespace/name. Logs answers with paths of files, Pod with the id of the pod's process in the lab's namespace.
+// The verbs. All take a name: Start, Stop, Kill and Logs that of a part or of pods, Cut and Mend that of a host, Pod that of
+// pods. Status takes none. Logs answers with paths of files, Pod with the id of the pod's process in the lab's namespace.
 const (
 	Start  Verb = "start"
 	Stop   Verb = "stop"

@@ -166,10 +166,10 @@ func (r *Runner) Kill(context.Context) error {
 }
 
 // Running says whether all of its processes run.
-func (r *Runner) Running(context.Context) (bool, error) {
+func (r *Runner) Running() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.running(), nil
+	return r.running()
 }
 
 func (r *Runner) running() bool {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"text/template"
 
+	"github.com/herald-network/herald/test/lab/debian"
 	"github.com/herald-network/herald/test/lab/part"
 	"github.com/herald-network/herald/test/lab/topology"
 )
@@ -109,10 +110,10 @@ func (k Kind) Part(name string) part.Part {
 	return p
 }
 
-// Packages returns the Debian packages that have the router.
-func (k Kind) Packages() []string {
+// Programs returns what the router takes from Debian.
+func (k Kind) Programs() []debian.Program {
 	if k == FRR {
-		return []string{"frr"}
+		return []debian.Program{{Name: "/usr/lib/frr/bgpd", Package: "frr", Service: "frr.service"}}
 	}
-	return []string{"bird2"}
+	return []debian.Program{{Name: "bird", Package: "bird2", Service: "bird.service"}}
 }

@@ -57,20 +57,25 @@ func Open(path string) (Dir, error) {
 }
 
 // Socket is where the lab takes commands.
-func (d Dir) Socket() string { return d.file("control.sock") }
+func (d Dir) Socket() string { return d.Path("control.sock") }
 
 // LogPath is the log of a part by its name on the command line.
 func (d Dir) LogPath(name string) string {
-	return filepath.Join(d.file("logs"), strings.ReplaceAll(name, "/", "_")+".log")
+	return d.Path("logs", strings.ReplaceAll(name, "/", "_")+".log")
 }
 
-// Kubeconfig is the kubeconfig of an administrator.
-func (d Dir) Kubeconfig() string { return d.file("kubeconfig") }
+// KubectlEnv is the environment with which kubectl is an administrator's, and keeps what it learns in the directory.
+func (d Dir) KubectlEnv() []string {
+	return []string{"KUBECONFIG=" + d.Kubeconfig(), "KUBECACHEDIR=" + d.Path("kube-cache")}
+}
 
-// KubeCache is where kubectl keeps what it learnt of the API.
-func (d Dir) KubeCache() string { return d.file("kube-cache") }
+// Kubeconfig is the kubeconfig of an administrator, who reaches the API server from any host of the rack.
+func (d Dir) Kubeconfig() string { return d.Path("kubeconfig") }
 
-func (d Dir) file(name string) string { return filepath.Join(string(d), name) }
+// Path returns a path in the directory.
+func (d Dir) Path(elements ...string) string {
+	return filepath.Join(append([]string{string(d)}, elements...)...)
+}
 
 // Claim makes the directory for a new lab and locks it. The lock lasts until the file, and what inherited it, is closed. A
 // directory that a lab runs in, or that has something else in it, is an error; what a crashed lab left in it is removed.
@@ -78,10 +83,10 @@ func (d Dir) Claim() (*os.File, error) {
 	if err := d.refuseForeign(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(d.file("logs"), 0o755); err != nil {
+	if err := os.MkdirAll(d.Path("logs"), 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(d.file("lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := os.OpenFile(d.Path("lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +112,7 @@ func (d Dir) refuseForeign() error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(d.file("lock")); err != nil {
+	if _, err := os.Stat(d.Path("lock")); err != nil {
 		return fmt.Errorf("%s has other files in it: a lab takes a new or an empty directory", d)
 	}
 	return nil
@@ -122,10 +127,10 @@ func (d Dir) clear() error {
 	var errs []error
 	for _, entry := range entries {
 		if entry.Name() != "lock" {
-			errs = append(errs, os.RemoveAll(d.file(entry.Name())))
+			errs = append(errs, os.RemoveAll(d.Path(entry.Name())))
 		}
 	}
-	return errors.Join(append(errs, os.Mkdir(d.file("logs"), 0o755))...)
+	return errors.Join(append(errs, os.Mkdir(d.Path("logs"), 0o755))...)
 }
 
 // Write notes what lab is in the directory.
@@ -134,13 +139,13 @@ func (d Dir) Write(lab Lab) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(d.file("lab.json"), append(text, '\n'), 0o644)
+	return os.WriteFile(d.Path("lab.json"), append(text, '\n'), 0o644)
 }
 
 // Read returns what lab is in the directory.
 func (d Dir) Read() (Lab, error) {
 	var lab Lab
-	text, err := os.ReadFile(d.file("lab.json"))
+	text, err := os.ReadFile(d.Path("lab.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return lab, d.notUp()
 	}
@@ -148,7 +153,7 @@ func (d Dir) Read() (Lab, error) {
 		return lab, err
 	}
 	if err := json.Unmarshal(text, &lab); err != nil {
-		return lab, fmt.Errorf("read %s: %w", d.file("lab.json"), err)
+		return lab, fmt.Errorf("read %s: %w", d.Path("lab.json"), err)
 	}
 	return lab, nil
 }
@@ -157,18 +162,18 @@ func (d Dir) notUp() error { return fmt.Errorf("no lab is up in %s: `lab up` sta
 
 // WriteProcess notes the process id of the lab's first process.
 func (d Dir) WriteProcess(pid int) error {
-	return os.WriteFile(d.file("pid"), []byte(strconv.Itoa(pid)+"\n"), 0o644)
+	return os.WriteFile(d.Path("pid"), []byte(strconv.Itoa(pid)+"\n"), 0o644)
 }
 
 // Process returns the process id of the lab's first process, or an error if the lab is not up.
 func (d Dir) Process() (pid int, err error) {
-	text, err := os.ReadFile(d.file("pid"))
+	text, err := os.ReadFile(d.Path("pid"))
 	if err != nil {
 		return 0, d.notUp()
 	}
 	pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", d.file("pid"), err)
+		return 0, fmt.Errorf("read %s: %w", d.Path("pid"), err)
 	}
 	if !d.isLockedBy(pid) {
 		return 0, d.notUp()
@@ -182,7 +187,7 @@ func (d Dir) isLockedBy(pid int) bool {
 	if err != nil {
 		return false
 	}
-	lock, err := os.Stat(d.file("lock"))
+	lock, err := os.Stat(d.Path("lock"))
 	return err == nil && os.SameFile(held, lock)
 }
 
@@ -191,7 +196,7 @@ func (d Dir) Remove(ctx context.Context) error {
 	if err := d.refuseForeign(); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(d.file("lock"), os.O_RDWR, 0)
+	lock, err := os.OpenFile(d.Path("lock"), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

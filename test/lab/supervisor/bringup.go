@@ -63,7 +63,7 @@ func (s *Supervisor) startRest(ctx context.Context) error {
 }
 
 func (s *Supervisor) start(ctx context.Context, name string) error {
-	if err := s.units[name].Start(ctx); err != nil {
+	if err := s.parts[name].Start(ctx); err != nil {
 		return err
 	}
 	s.reporter.progress("%s is ready", name)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/herald-network/herald/test/lab/control"
 	"github.com/herald-network/herald/test/lab/controlplane"
@@ -16,18 +15,18 @@ import (
 func (s *Supervisor) handle(ctx context.Context, verb control.Verb, name string) (control.Answer, error) {
 	switch verb {
 	case control.Status:
-		return s.status(ctx)
+		return control.Answer{Parts: s.status()}, nil
 	case control.Pod:
-		pid, err := s.podProcess(ctx, name)
+		pid, err := s.process(ctx, name)
 		return control.Answer{PID: pid}, err
 	case control.Cut:
 		return control.Answer{}, s.network.Cut(name)
 	case control.Mend:
 		return control.Answer{}, s.network.Mend(name)
 	}
-	unit, ok := s.units[name]
-	if !ok {
-		return control.Answer{}, fmt.Errorf("no %q in this lab: there are %s", name, strings.Join(s.names(), ", "))
+	unit, err := s.unit(name)
+	if err != nil {
+		return control.Answer{}, err
 	}
 	switch verb {
 	case control.Start:
@@ -53,37 +52,31 @@ func (s *Supervisor) afterStart(ctx context.Context, name string) error {
 		return nil
 	}
 	for _, follower := range []string{controlplane.ControllerManager, controlplane.Scheduler} {
-		unit := s.units[follower]
-		running, err := unit.Running(ctx)
-		if err != nil {
-			return err
-		}
-		if !running {
+		runner := s.parts[follower]
+		if !runner.Running() {
 			continue // Stopped by command.
 		}
-		if err := unit.Kill(ctx); err != nil {
+		if err := runner.Kill(ctx); err != nil {
 			return err
 		}
-		if err := unit.Start(ctx); err != nil {
+		if err := runner.Start(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Supervisor) status(ctx context.Context) (control.Answer, error) {
-	var answer control.Answer
-	for _, name := range s.names() {
-		running, err := s.units[name].Running(ctx)
-		if err != nil {
-			return answer, err
-		}
-		answer.Parts = append(answer.Parts, control.PartStatus{Name: name, Running: running})
+func (s *Supervisor) status() []control.PartStatus {
+	var list []control.PartStatus
+	for _, name := range slices.Sorted(maps.Keys(s.parts)) {
+		list = append(list, control.PartStatus{Name: name, Running: s.parts[name].Running()})
 	}
-	return answer, nil
+	for _, name := range s.heraldPods() {
+		pods, _ := s.fleet.Find(name)
+		list = append(list, control.PartStatus{Name: name, Running: pods.Running() > 0})
+	}
+	return list
 }
-
-func (s *Supervisor) names() []string { return slices.Sorted(maps.Keys(s.units)) }
 
 func summary(lab statedir.Lab) string {
 	families := "IPv4"

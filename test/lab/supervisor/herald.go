@@ -28,7 +28,7 @@ func (s *Supervisor) installHerald(ctx context.Context) error {
 	defer cancel()
 	manifests := filepath.Join(s.lab.Checkout, "config", "default")
 	apply := exec.CommandContext(ctx, s.cluster.Kubectl(), "apply", "--server-side", "-k", manifests)
-	apply.Env = append(apply.Environ(), "KUBECONFIG="+s.cluster.AdminKubeconfig(), "KUBECACHEDIR="+s.dir.KubeCache())
+	apply.Env = append(apply.Environ(), s.dir.KubectlEnv()...)
 	if output, err := apply.CombinedOutput(); err != nil {
 		return fmt.Errorf("apply %s: %w\n%s", manifests, err, output)
 	}
@@ -94,15 +94,14 @@ func daemonSetAvailable(d *appsv1.DaemonSet) error {
 // heraldLogs returns the ends of the logs of Herald's pods, to be appended to an error.
 func (s *Supervisor) heraldLogs() string {
 	var text strings.Builder
-	for _, name := range s.names() {
-		if herald, ok := s.units[name].(pods); ok {
-			paths, err := herald.Logs()
-			if err != nil {
-				fmt.Fprintf(&text, "\n%v", err)
-			}
-			for _, path := range paths {
-				text.WriteString(part.Tail(path))
-			}
+	for _, name := range s.heraldPods() {
+		pods, _ := s.fleet.Find(name)
+		paths, err := pods.Logs()
+		if err != nil {
+			fmt.Fprintf(&text, "\n%v", err)
+		}
+		for _, path := range paths {
+			text.WriteString(part.Tail(path))
 		}
 	}
 	return text.String()

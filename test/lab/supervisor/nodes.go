@@ -27,7 +27,7 @@ const (
 
 // adminConfig is how the lab itself reaches the API server.
 func (s *Supervisor) adminConfig() (*rest.Config, error) {
-	return clientcmd.BuildConfigFromFlags("", s.cluster.AdminKubeconfig())
+	return clientcmd.BuildConfigFromFlags("", s.dir.Kubeconfig())
 }
 
 // startKubelets has every node register and run its pods until the context of the lab is over.
@@ -50,20 +50,14 @@ func (s *Supervisor) startKubelets(lifetime context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.kubelets = append(s.kubelets, k)
-		s.units["agent/"+node.Name] = pods{name: "agent/" + node.Name, selector: component("agent"), kubelets: []*kubelet.Kubelet{k}}
+		s.fleet[node.Name] = k
 		s.running.Go(func() {
 			if err := k.Run(lifetime); err != nil {
 				s.log.Error(err, "The kubelet ended", "node", node.Name)
 			}
 		})
 	}
-	s.units["manager"] = pods{name: "manager", selector: component("manager"), kubelets: s.kubelets}
 	return nil
-}
-
-func component(name string) kubelet.Selector {
-	return kubelet.Selector{Namespace: heraldNamespace, Component: name}
 }
 
 // awaitNodes returns when all nodes are Ready.

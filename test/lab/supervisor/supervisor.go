@@ -33,9 +33,9 @@ type Supervisor struct {
 	reporter *Reporter
 	log      logr.Logger
 
-	// units are what the command line starts and stops, by name. The map does not change once the lab is up.
-	units    map[string]unit
-	kubelets []*kubelet.Kubelet
+	// parts and fleet are complete once the lab is up.
+	parts map[string]*part.Runner
+	fleet kubelet.Fleet
 	// running are the goroutines that end with the lab.
 	running sync.WaitGroup
 }
@@ -75,9 +75,10 @@ func newSupervisor(dir statedir.Dir, reporter *Reporter) (*Supervisor, error) {
 	}
 	return &Supervisor{
 		dir: dir, lab: lab, rack: rack, reporter: reporter,
-		cluster: cluster.New(rack, lab.Binaries, string(dir)),
+		cluster: cluster.New(rack, lab.Binaries, dir),
 		log:     funcr.New(func(prefix, args string) { fmt.Fprintln(os.Stderr, prefix, args) }, funcr.Options{LogTimestamp: true}),
-		units:   map[string]unit{},
+		parts:   map[string]*part.Runner{},
+		fleet:   kubelet.Fleet{},
 	}, nil
 }
 
@@ -116,5 +117,5 @@ func (s *Supervisor) prepare() (err error) {
 }
 
 func (s *Supervisor) add(p part.Part) {
-	s.units[p.Name] = part.NewRunner(p, host.In(string(s.dir), p.Host), s.dir.LogPath(p.Name))
+	s.parts[p.Name] = part.NewRunner(p, host.In(string(s.dir), p.Host), s.dir.LogPath(p.Name))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/herald-network/herald/test/lab"
 	"github.com/herald-network/herald/test/lab/control"
+	"github.com/herald-network/herald/test/lab/echo"
 	"github.com/herald-network/herald/test/lab/statedir"
 )
 
@@ -36,6 +37,7 @@ BIRD or FRR as top-of-rack routers, a client outside, and Herald. It touches not
 	}
 	root.PersistentFlags().StringVar(&p.dirFlag, "dir", ".lab", "directory of the lab")
 	root.AddCommand(p.upCommand(), p.downCommand(), p.execCommand(), p.kubectlCommand(), p.logsCommand(), p.statusCommand(),
+		p.tourCommand(), echo.Command(),
 		p.controlPlaneCommand(), p.superviseCommand(),
 		p.verbCommand(control.Start, "start NAME", "Start a process that was stopped or killed, and wait until it is ready"),
 		p.verbCommand(control.Stop, "stop NAME", "End a process in the ordinary way"),

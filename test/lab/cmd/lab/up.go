@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -11,6 +13,7 @@ import (
 	"github.com/herald-network/herald/test/lab"
 	"github.com/herald-network/herald/test/lab/checkout"
 	"github.com/herald-network/herald/test/lab/controlplane"
+	"github.com/herald-network/herald/test/lab/debian"
 	"github.com/herald-network/herald/test/lab/router"
 	"github.com/herald-network/herald/test/lab/statedir"
 	"github.com/herald-network/herald/test/lab/topology"
@@ -27,7 +30,21 @@ func (p *program) upCommand() *cobra.Command {
 	var o upOptions
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start a lab; returns when its nodes are Ready and Herald runs", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.up(cmd.Context(), o, cmd.ErrOrStderr()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := p.dir()
+			if err != nil {
+				return err
+			}
+			kind, err := router.ParseKind(o.router)
+			if err != nil {
+				return err
+			}
+			if _, err := topology.New(o.Options); err != nil {
+				return err
+			}
+			description := statedir.Lab{Options: o.Options, Router: kind, Herald: !o.noHerald}
+			return up(cmd.Context(), dir, description, cmd.ErrOrStderr())
+		},
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.Nodes, "nodes", 3, "number of nodes")
@@ -38,34 +55,26 @@ func (p *program) upCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *program) up(ctx context.Context, o upOptions, progress io.Writer) error {
-	dir, err := p.dir()
+// up sees to all programs that the lab takes, and starts it.
+func up(ctx context.Context, dir statedir.Dir, description statedir.Lab, progress io.Writer) error {
+	machine := debian.Host{Root: os.Geteuid() == 0, Progress: progress}
+	if err := machine.Ensure(ctx, append(debian.Base(), description.Router.Programs()...)); err != nil {
+		return err
+	}
+	source, err := newSource()
 	if err != nil {
 		return err
 	}
-	if _, err := topology.New(o.Options); err != nil {
+	description.Self, description.Checkout = source.self, source.root
+	if description.Binaries, err = source.controlPlane(ctx, progress); err != nil {
 		return err
 	}
-	kind, err := router.ParseKind(o.router)
-	if err != nil {
-		return err
+	if description.Herald {
+		if description.HeraldBinaries, err = source.herald(ctx, progress); err != nil {
+			return err
+		}
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	root, err := sourceTree(self)
-	if err != nil {
-		return err
-	}
-	binaries, err := provideControlPlane(ctx, root, progress)
-	if err != nil {
-		return err
-	}
-	return lab.Up(ctx, dir, statedir.Lab{
-		Options: o.Options, Router: kind, Herald: !o.noHerald, Checkout: root, Binaries: binaries, Self: self,
-		HeraldBinaries: filepath.Dir(self),
-	}, progress)
+	return lab.Up(ctx, dir, description, progress)
 }
 
 func (p *program) controlPlaneCommand() *cobra.Command {
@@ -73,36 +82,41 @@ func (p *program) controlPlaneCommand() *cobra.Command {
 		Use: "control-plane", Args: cobra.NoArgs,
 		Short: "Build the control plane, if that is still to be done, and print the directory that it is in",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			self, err := os.Executable()
+			source, err := newSource()
 			if err != nil {
 				return err
 			}
-			root, err := sourceTree(self)
+			binaries, err := source.controlPlane(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			binaries, err := provideControlPlane(cmd.Context(), root, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			cmd.Println(filepath.Dir(binaries[controlplane.APIServer]))
-			return nil
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), filepath.Dir(binaries[controlplane.APIServer]))
+			return err
 		},
 	}
 }
 
-// sourceTree returns the checkout that the lab works from: the one around the working directory, else the one around the
-// lab's own program.
-func sourceTree(self string) (string, error) {
-	working, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	return checkout.Root(working, filepath.Dir(self))
+// source is where programs come from.
+type source struct {
+	// self is the lab's own program, root the checkout around the working directory, else the one around self.
+	self, root string
 }
 
-func provideControlPlane(ctx context.Context, root string, progress io.Writer) (controlplane.Binaries, error) {
-	module := filepath.Join(root, "test", "controlplane")
+func newSource() (source, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return source{}, err
+	}
+	working, err := os.Getwd()
+	if err != nil {
+		return source{}, err
+	}
+	root, err := checkout.Root(working, filepath.Dir(self))
+	return source{self: self, root: root}, err
+}
+
+func (s source) controlPlane(ctx context.Context, progress io.Writer) (controlplane.Binaries, error) {
+	module := filepath.Join(s.root, "test", "controlplane")
 	versions, err := controlplane.ReadVersions(module)
 	if err != nil {
 		return nil, err
@@ -114,4 +128,27 @@ func provideControlPlane(ctx context.Context, root string, progress io.Writer) (
 	return controlplane.Source{
 		Module: module, Assets: os.Getenv("KUBEBUILDER_ASSETS"), Cache: cache, Versions: versions, Progress: progress,
 	}.Provide(ctx)
+}
+
+// herald returns the directory with Herald's programs: the lab's own, where `make lab` puts them all, else the checkout's
+// bin/, where it builds them.
+func (s source) herald(ctx context.Context, progress io.Writer) (string, error) {
+	beside := filepath.Dir(s.self)
+	if exists(filepath.Join(beside, "manager")) && exists(filepath.Join(beside, "agent")) {
+		return beside, nil
+	}
+	bin := filepath.Join(s.root, "bin")
+	fmt.Fprintln(progress, "Building Herald")
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin+"/", "./cmd/manager", "./cmd/agent")
+	build.Dir = s.root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build Herald: %w\n%s", err, output)
+	}
+	return bin, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
