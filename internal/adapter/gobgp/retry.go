@@ -25,11 +25,14 @@ type retry struct {
 // a second to the connect retry time, so that a peer that is dead, or flaps, costs little.
 func (r *retry) next(end outcome, connectRetry time.Duration) time.Duration {
 	if limit := (*prefixLimitError)(nil); errors.As(end.cause, &limit) {
+		if end.lived > maxPrefixLimitWait {
+			r.limitWait = 0
+		}
 		r.limitWait = min(max(2*r.limitWait, prefixLimitWait), maxPrefixLimitWait)
 		return r.limitWait
 	}
 	if end.lived >= stableAfter {
-		*r = retry{wait: min(time.Second, connectRetry)}
+		r.wait = min(time.Second, connectRetry)
 		return 0
 	}
 	wait := r.wait

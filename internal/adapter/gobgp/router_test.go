@@ -39,9 +39,10 @@ type routerConfig struct {
 	GracefulRestart bool
 	// TwoByteAS keeps back the four-octet AS capability.
 	TwoByteAS bool
-	// Refuse answers each OPEN with this NOTIFICATION, Mute with nothing.
+	// Refuse answers each OPEN with this NOTIFICATION, Mute with nothing; HangUp does not wait for one.
 	Refuse *packet.BGPNotification
 	Mute   bool
+	HangUp bool
 }
 
 // connection is one connection to the router, and what came over it.
@@ -51,6 +52,7 @@ type connection struct {
 
 	mu           sync.Mutex
 	open         *packet.BGPOpen
+	silence      context.CancelFunc
 	keepalives   int
 	routes       map[netip.Prefix]bgp.Advertisement
 	atEndOfRIB   map[bgp.Family]int // routes of a family when its first End-of-RIB came
@@ -151,8 +153,8 @@ func (c *connection) send(messages ...*packet.BGPMessage) {
 func (c *connection) read(config routerConfig) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if config.Mute {
-		<-ctx.Done()
+	if config.HangUp {
+		_ = c.conn.Close()
 	}
 	for {
 		m, err := readPacket(c.conn)
@@ -163,9 +165,11 @@ func (c *connection) read(config routerConfig) {
 		}
 		switch body := m.Body.(type) {
 		case *packet.BGPOpen:
-			c.note(func() { c.open = body })
-			c.answer(config)
-			go c.keepAlive(ctx, config.HoldTime/3)
+			c.note(func() { c.open, c.silence = body, cancel })
+			if !config.Mute {
+				c.answer(config)
+				go c.keepAlive(ctx, min(config.HoldTime, time.Duration(body.HoldTime)*time.Second)/3)
+			}
 		case *packet.BGPKeepAlive:
 			c.note(func() { c.keepalives++ })
 		case *packet.BGPNotification:
@@ -338,6 +342,9 @@ func (c *connection) lastWords() *packet.BGPNotification {
 	defer c.mu.Unlock()
 	return c.notification
 }
+
+// stopKeepalives lets the router say no more of its own accord.
+func (c *connection) stopKeepalives() { c.note(func() { c.silence() }) }
 
 func (c *connection) keepaliveCount() int {
 	c.mu.Lock()
