@@ -160,26 +160,32 @@ func (w *worker) unhealthy(ctx context.Context, c *container, kind string, cause
 	w.end(ctx, c, grace(w.pod))
 }
 
-// endAll asks everything that runs to end. A shorter grace period than that of an earlier call holds from now on.
+// endAll asks everything that runs to end.
 func (w *worker) endAll(ctx context.Context, grace time.Duration) {
 	for _, c := range w.all() {
-		switch {
-		case c.process == nil:
-		case !c.ending:
-			w.node.events.Eventf(w.pod, corev1.EventTypeNormal, "Killing", "Stopping container %s", c.spec.Name)
-			w.end(ctx, c, grace)
-		case time.Now().Add(grace).Before(c.killAt):
-			c.killAt = time.Now().Add(grace)
-			w.killAfter(ctx, c.process, grace)
+		if c.process == nil {
+			continue
 		}
+		if !c.ending {
+			w.node.events.Eventf(w.pod, corev1.EventTypeNormal, "Killing", "Stopping container %s", c.spec.Name)
+		}
+		w.end(ctx, c, grace)
 	}
 }
 
 // end asks a container's process to end, as a kubelet does: the preStop hook, then the stop signal, and SIGKILL when the
-// grace period is over.
+// grace period is over. Where that is under way, a grace period that ends earlier holds from now on.
 func (w *worker) end(ctx context.Context, c *container, grace time.Duration) {
-	c.ending, c.killAt = true, time.Now().Add(grace)
+	killAt := time.Now().Add(grace)
+	if c.ending && !killAt.Before(c.killAt) {
+		return
+	}
+	c.killAt = killAt
 	w.killAfter(ctx, c.process, grace)
+	if c.ending {
+		return
+	}
+	c.ending = true
 	process, stopSignal, hook := c.process, c.stopSignal, w.preStop(c)
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, grace)

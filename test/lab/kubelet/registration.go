@@ -90,7 +90,7 @@ func (r *registration) keep(ctx context.Context) {
 }
 
 func (r *registration) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, retryPeriod)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := r.setStatus(ctx, readyCondition(corev1.ConditionFalse, "KubeletStopped", "the lab's kubelet was stopped")); err != nil {
 		r.log.V(1).Info("Saying that the node is not ready failed", "error", err.Error())
