@@ -42,7 +42,6 @@ type BGPConfigurationSpec struct {
 	// and each such overlay should select a single node. Defaults to the node's
 	// first IPv4 InternalIP, else to one derived from the node's name. Changing it
 	// resets the sessions.
-	// +kubebuilder:validation:MinLength=7
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="isIP(self) && ip(self).family() == 4 && !ip(self).isUnspecified()",message="routerID must be written as an IPv4 address other than 0.0.0.0, such as 10.0.0.1"
 	// +optional
@@ -138,7 +137,6 @@ type Community struct {
 	// name is what prefixAdvertisements call the community. It begins with a
 	// letter, which tells it from a value, and has at most 63 characters. Changing
 	// it re-advertises the routes of the entries that use it.
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_.-]*$')",message="name must begin with a letter and hold only letters, digits, '-', '_' and '.', such as blackhole-me"
 	// +required
@@ -148,7 +146,6 @@ type Community struct {
 	// a large community aa:nn:mm of three numbers up to 4294967295 (RFC 8092), in
 	// decimal without leading zeros. Changing it re-advertises the routes that
 	// carry it.
-	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|[1-9][0-9]{0,4})(:(0|[1-9][0-9]{0,4}))$') ? self.split(':').all(n, int(n) <= 65535) : self.matches('^(0|[1-9][0-9]{0,9})(:(0|[1-9][0-9]{0,9})){2}$') && self.split(':').all(n, int(n) <= 4294967295)",message="value must be a standard community aa:nn (each 0 to 65535) or a large community aa:nn:mm (each 0 to 4294967295), such as 64512:666"
 	// +required
@@ -198,7 +195,6 @@ type PrefixAdvertisement struct {
 }
 
 // CommunityRef is the name or the value of a community.
-// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
 // +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_.-]*$') || (self.matches('^(0|[1-9][0-9]{0,4})(:(0|[1-9][0-9]{0,4}))$') ? self.split(':').all(n, int(n) <= 65535) : self.matches('^(0|[1-9][0-9]{0,9})(:(0|[1-9][0-9]{0,9})){2}$') && self.split(':').all(n, int(n) <= 4294967295))",message="communities must each be a name from spec.communities, a standard community aa:nn (each 0 to 65535) or a large community aa:nn:mm (each 0 to 4294967295)"
 type CommunityRef string

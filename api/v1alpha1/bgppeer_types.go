@@ -16,7 +16,6 @@ type BGPPeerSpec struct {
 	// peerIP is the peer's address, IPv4 or IPv6. Where two BGPPeers have one
 	// address and port on a node, the older one holds there. Changing it resets
 	// the session.
-	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="peerIP must be an IPv4 or IPv6 address without a zone, such as 192.168.1.1 or 2001:db8::1"
 	// +kubebuilder:validation:XValidation:rule="!isIP(self) || (!ip(self).isUnspecified() && !cidr('224.0.0.0/4').containsIP(self) && !cidr('ff00::/8').containsIP(self))",message="peerIP must be the address of one host: unicast, and neither 0.0.0.0 nor ::"
@@ -26,7 +25,6 @@ type BGPPeerSpec struct {
 	// interface is the node's network interface through which a link-local IPv6
 	// peerIP (fe80::/10) is reached. Such a peer needs it, and no other may have
 	// it. Changing it resets the session.
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/:%[:space:]]+$') && self != '.' && self != '..'",message="interface must be the name of a network interface, such as eth0: 1 to 15 characters without '/', ':', '%' or white space"
 	// +optional
@@ -82,7 +80,6 @@ type BGPPeerSpec struct {
 	// at least 1 s and below the hold time. Defaults to a third of the hold time.
 	// Changing it resets the session.
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=65534
 	// +optional
 	KeepaliveTimeSeconds int32 `json:"keepaliveTimeSeconds,omitempty"`
 
@@ -118,7 +115,7 @@ type BGPPeerSpec struct {
 	// session is closed and tried again after 1, 2, 4 and up to 30 minutes.
 	// Defaults to 100000. Changing it does nothing to sessions.
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=2147483647
+	// +kubebuilder:validation:Maximum=10000000
 	// +optional
 	MaxReceivedPrefixes int32 `json:"maxReceivedPrefixes,omitempty"`
 
@@ -177,7 +174,6 @@ type Password struct {
 // SecretKeyRef names a key of a Secret in Herald's own namespace.
 type SecretKeyRef struct {
 	// name is the Secret's name. Changing it resets the session.
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be the name of a Secret: lower-case letters, digits, '-' and '.', such as tor"
 	// +required
@@ -185,7 +181,6 @@ type SecretKeyRef struct {
 
 	// key is the key in the Secret's data whose value is the password. Changing it
 	// resets the session.
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key must be a key of a Secret: letters, digits, '-', '_' and '.', such as password"
 	// +required

@@ -13,7 +13,6 @@ const (
 // CIDR is a network in canonical text: the address is the network's own,
 // without host bits, and IPv6 is written as RFC 5952 says. So one network has
 // one text, and lists can be keyed by it.
-// +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=43
 // +kubebuilder:validation:XValidation:rule="isCIDR(self) && string(cidr(self).masked()) == self",message="cidr must be an IPv4 or IPv6 network in canonical form, without host bits, such as 192.168.3.0/24 or 2001:db8:3::/64"
 type CIDR string

@@ -53,7 +53,6 @@ type ExternalIPPoolSpec struct {
 
 // AddressRange is a CIDR, two addresses of one family joined by "-", the lower
 // one first, or one address; all in canonical text.
-// +kubebuilder:validation:MinLength=2
 // +kubebuilder:validation:MaxLength=79
 // +kubebuilder:validation:XValidation:rule="self.contains('/') ? isCIDR(self) && string(cidr(self).masked()) == self : self.split('-').size() <= 2 && self.split('-').all(a, isIP(a) && ip.isCanonical(a))",message="addresses and avoid must hold CIDRs without host bits, addresses, or ranges of two addresses, all in canonical form, such as 192.168.3.0/24, 192.168.3.9 or 192.168.3.10-192.168.3.20"
 // +kubebuilder:validation:XValidation:rule="!self.contains('-') || !self.split('-').all(a, isIP(a)) || self.split('-').all(a, ip(a).family() == ip(self.split('-')[0]).family())",message="addresses and avoid must hold ranges whose two addresses are of one family, such as 192.168.3.10-192.168.3.20"

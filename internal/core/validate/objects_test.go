@@ -48,7 +48,7 @@ func TestPeer(t *testing.T) {
 		"the least": {`{peerIP: 192.168.1.1, asNumber: 64512}`, nil},
 		"everything at its most": {`{peerIP: "2001:db8::1", peerPort: 65535, asNumber: 4294967295, localASNumber: 4294967295, sourceAddress: Any,
 			holdTimeSeconds: 65535, keepaliveTimeSeconds: 65534, connectRetryTimeSeconds: 65535, ebgpMultihopTTL: 255,
-			maxReceivedPrefixes: 2147483647, connectionMode: Passive, addressFamilies: [IPv4, IPv6],
+			maxReceivedPrefixes: 10000000, connectionMode: Passive, addressFamilies: [IPv4, IPv6],
 			password: {secretKeyRef: {name: tor.rack-a, key: pass_word}}, nodeSelector: {matchExpressions: [{key: rack, operator: Exists}]},
 			gracefulRestart: {mode: Disabled, restartTimeSeconds: 4095}}`, nil},
 		"link-local with its interface": {`{peerIP: "fe80::1", interface: eth0, asNumber: 1}`, nil},

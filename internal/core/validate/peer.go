@@ -31,7 +31,7 @@ func Peer(peer *v1alpha1.BGPPeer) Findings {
 	f.timers(at, spec)
 	f.hops(at, spec)
 	optional(&f, at.Child("peerPort"), spec.PeerPort, 1, 65535)
-	optional(&f, at.Child("maxReceivedPrefixes"), spec.MaxReceivedPrefixes, 1, math.MaxInt32)
+	optional(&f, at.Child("maxReceivedPrefixes"), spec.MaxReceivedPrefixes, 1, 10_000_000)
 	for i, family := range spec.AddressFamilies {
 		oneOf(&f, at.Child("addressFamilies").Index(i), family, v1alpha1.IPv4, v1alpha1.IPv6)
 	}
@@ -109,7 +109,7 @@ func (f *Findings) password(at *field.Path, password *v1alpha1.Password) {
 func (f *Findings) timers(at *field.Path, spec *v1alpha1.BGPPeerSpec) {
 	optional(f, at.Child("holdTimeSeconds"), spec.HoldTimeSeconds, 3, 65535)
 	optional(f, at.Child("connectRetryTimeSeconds"), spec.ConnectRetryTimeSeconds, 1, 65535)
-	optional(f, at.Child("keepaliveTimeSeconds"), spec.KeepaliveTimeSeconds, 1, 65534)
+	optional(f, at.Child("keepaliveTimeSeconds"), spec.KeepaliveTimeSeconds, 1, math.MaxInt32)
 	holdTime := spec.HoldTimeSeconds
 	if holdTime == 0 {
 		holdTime = defaultHoldTimeSeconds
