@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,9 +17,9 @@ import (
 	"github.com/herald-network/herald/test/lab/topology"
 )
 
-// Client returns a client for the lab's API server, as admin and without a rate limit. Its connections begin in the
-// control plane's network namespace.
-func (l *Lab) Client(ctx context.Context) (client.Client, error) {
+// Config returns how an admin reaches the lab's API server, without a rate limit. Connections begin in the control plane's
+// network namespace.
+func (l *Lab) Config(ctx context.Context) (*rest.Config, error) {
 	kubeconfig, err := l.Kubectl(ctx, "config", "view", "--raw", "--flatten")
 	if err != nil {
 		return nil, err
@@ -30,6 +31,15 @@ func (l *Lab) Client(ctx context.Context) (client.Client, error) {
 	config.QPS = -1
 	config.Dial = func(_ context.Context, _, address string) (net.Conn, error) {
 		return l.Dial(topology.ControlPlane, address)
+	}
+	return config, nil
+}
+
+// Client returns a client for the lab's API server, as Config has it.
+func (l *Lab) Client(ctx context.Context) (client.Client, error) {
+	config, err := l.Config(ctx)
+	if err != nil {
+		return nil, err
 	}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {

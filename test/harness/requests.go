@@ -2,7 +2,7 @@ package harness
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,35 +16,52 @@ type Traffic struct {
 
 	mu       sync.Mutex
 	requests []probe.Request
-	first    chan struct{}
+	// changed is closed, and made anew, with every request that ends.
+	changed chan struct{}
 }
 
 // Send lets a host send requests at a rate per second, round robin over the URLs and each on a connection of its own,
 // and returns when the first has been answered or has failed.
 func Send(ctx context.Context, lab *Lab, host string, rate int, urls ...string) (*Traffic, error) {
-	t := &Traffic{first: make(chan struct{})}
+	t := &Traffic{changed: make(chan struct{})}
 	var err error
 	argv := append([]string{"requests", "--rate", strconv.Itoa(rate)}, urls...)
 	if t.stream, err = start(lab, host, argv, t.take); err != nil {
 		return nil, err
 	}
-	select {
-	case <-t.first:
-		return t, nil
-	case <-t.stream.done:
-		return nil, t.stream.err
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), t.stream.stop())
+	if _, err := t.Await(ctx, func(probe.Request) bool { return true }); err != nil {
+		_ = t.stream.stop() // Why it ended is what Await returned.
+		return nil, err
+	}
+	return t, nil
+}
+
+// Await blocks until there is a request that the condition holds for, and returns the first.
+func (t *Traffic) Await(ctx context.Context, condition func(probe.Request) bool) (probe.Request, error) {
+	for seen := 0; ; {
+		t.mu.Lock()
+		ended, changed := t.requests[seen:], t.changed
+		t.mu.Unlock()
+		if i := slices.IndexFunc(ended, condition); i >= 0 {
+			return ended[i], nil
+		}
+		seen += len(ended)
+		select {
+		case <-changed:
+		case <-t.stream.done:
+			return probe.Request{}, t.stream.err
+		case <-ctx.Done():
+			return probe.Request{}, fmt.Errorf("await an answer: %w", ctx.Err())
+		}
 	}
 }
 
 func (t *Traffic) take(request probe.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.requests) == 0 {
-		close(t.first)
-	}
 	t.requests = append(t.requests, request)
+	close(t.changed)
+	t.changed = make(chan struct{})
 }
 
 // Stop ends the traffic. It returns an error if it had broken off before.
