@@ -7,10 +7,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -24,15 +26,17 @@ const FieldManager = "herald-manager"
 // AgentReconciler keeps the agent's DaemonSet as the manager's configuration says. What others change of the fields that
 // it sets is put back; fields that it does not set, such as the annotation of `kubectl rollout restart`, are left alone.
 type AgentReconciler struct {
-	Client client.Client
 	// Deployment is the manager's own: the DaemonSet is in its namespace, and goes with it.
 	Deployment types.NamespacedName
 	// ConfigFile is the path of the manager's configuration file.
 	ConfigFile string
+
+	client client.Client
 }
 
 // SetupWithManager registers the reconciler: it acts on changes of the Deployment, the DaemonSet and the file.
 func (r *AgentReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.client = mgr.GetClient()
 	request := reconcile.Request{NamespacedName: r.Deployment}
 	changed := predicate.Or[client.Object](
 		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})
@@ -44,6 +48,20 @@ func (r *AgentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
+// Reads narrows what the manager's cache reads to the two objects that the manager may read.
+func (r *AgentReconciler) Reads() map[client.Object]cache.ByObject {
+	named := func(name string) cache.ByObject {
+		return cache.ByObject{
+			Namespaces: map[string]cache.Config{r.Deployment.Namespace: {}},
+			Field:      fields.OneTermEqualSelector("metadata.name", name),
+		}
+	}
+	return map[client.Object]cache.ByObject{
+		&appsv1.Deployment{}: named(r.Deployment.Name),
+		&appsv1.DaemonSet{}:  named(AgentDaemonSetName),
+	}
+}
+
 func (r *AgentReconciler) isOwn(object client.Object) bool {
 	return client.ObjectKeyFromObject(object) == r.Deployment
 }
@@ -51,7 +69,7 @@ func (r *AgentReconciler) isOwn(object client.Object) bool {
 // Reconcile applies the DaemonSet, unless the Deployment is on its way out: then the DaemonSet goes with it.
 func (r *AgentReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	owner := &appsv1.Deployment{}
-	if err := r.Client.Get(ctx, r.Deployment, owner); err != nil {
+	if err := r.client.Get(ctx, r.Deployment, owner); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !owner.DeletionTimestamp.IsZero() {
@@ -88,7 +106,7 @@ func (r *AgentReconciler) apply(ctx context.Context, want *appsv1.DaemonSet) err
 	}
 	delete(fields, "status")
 	applied := client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: fields})
-	if err := r.Client.Apply(ctx, applied, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+	if err := r.client.Apply(ctx, applied, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply DaemonSet %s: %w", want.Name, err)
 	}
 	return nil

@@ -13,14 +13,12 @@ import (
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -105,10 +103,14 @@ func newManager(restConfig *rest.Config, o options, log logr.Logger) (ctrl.Manag
 	if err := appsv1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register types: %w", err)
 	}
+	agents := &controllers.AgentReconciler{
+		Deployment: types.NamespacedName{Namespace: o.namespace, Name: o.deployment},
+		ConfigFile: o.configFile,
+	}
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
 		Logger:                        log,
-		Cache:                         ownObjects(o),
+		Cache:                         cache.Options{ByObject: agents.Reads()},
 		LeaderElection:                true,
 		LeaderElectionID:              leaderElectionID,
 		LeaderElectionNamespace:       o.namespace,
@@ -119,11 +121,6 @@ func newManager(restConfig *rest.Config, o options, log logr.Logger) (ctrl.Manag
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	agents := &controllers.AgentReconciler{
-		Client:     mgr.GetClient(),
-		Deployment: types.NamespacedName{Namespace: o.namespace, Name: o.deployment},
-		ConfigFile: o.configFile,
-	}
 	err = errors.Join(
 		agents.SetupWithManager(mgr),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
@@ -133,18 +130,4 @@ func newManager(restConfig *rest.Config, o options, log logr.Logger) (ctrl.Manag
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
 	return mgr, nil
-}
-
-// ownObjects narrows what the manager reads to the two objects that it may read.
-func ownObjects(o options) cache.Options {
-	named := func(name string) cache.ByObject {
-		return cache.ByObject{
-			Namespaces: map[string]cache.Config{o.namespace: {}},
-			Field:      fields.OneTermEqualSelector("metadata.name", name),
-		}
-	}
-	return cache.Options{ByObject: map[client.Object]cache.ByObject{
-		&appsv1.Deployment{}: named(o.deployment),
-		&appsv1.DaemonSet{}:  named(controllers.AgentDaemonSetName),
-	}}
 }

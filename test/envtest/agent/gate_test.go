@@ -14,17 +14,19 @@ type gate struct {
 	address, server string
 
 	mu       sync.Mutex
+	changed  *sync.Cond
 	listener net.Listener
 	open     map[net.Conn]struct{}
-	silent   bool
-	wake     *sync.Cond
+	// silences counts how often there was silence; isShut and isSilent say what there is now.
+	silences         int
+	isShut, isSilent bool
 }
 
 // newGate returns an open gate to a server.
 func newGate(t *testing.T, server string) *gate {
 	t.Helper()
 	g := &gate{server: server, address: "127.0.0.1:0", open: map[net.Conn]struct{}{}}
-	g.wake = sync.NewCond(&g.mu)
+	g.changed = sync.NewCond(&g.mu)
 	g.Open(t)
 	t.Cleanup(g.Shut)
 	return g
@@ -39,8 +41,7 @@ func (g *gate) Open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.listener, g.address, g.silent = listener, listener.Addr().String(), false
-	g.wake.Broadcast()
+	g.listener, g.address, g.isShut = listener, listener.Addr().String(), false
 	go g.accept(listener)
 }
 
@@ -52,23 +53,33 @@ func (g *gate) Shut() {
 	for c := range g.open {
 		_ = c.Close()
 	}
-	g.silent = false
-	g.wake.Broadcast()
+	g.isShut = true
+	g.changed.Broadcast()
 }
 
-// Silence lets every connection stand and take what is sent, but nothing comes through, as with a server that hangs.
+// Silence lets every connection stand, but nothing comes through any more, as with a server that lost its power.
 func (g *gate) Silence() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.silent = true
+	g.silences++
+	g.isSilent = true
 }
 
-// Speak undoes Silence.
+// Speak ends Silence for new connections; of those from before it the server knows nothing.
 func (g *gate) Speak() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.silent = false
-	g.wake.Broadcast()
+	g.isSilent = false
+	g.changed.Broadcast()
+}
+
+// listen waits for as long as a connection that was made after so many silences has nothing to say.
+func (g *gate) listen(since int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for !g.isShut && (g.isSilent || since < g.silences) {
+		g.changed.Wait()
+	}
 }
 
 func (g *gate) accept(listener net.Listener) {
@@ -88,37 +99,40 @@ func (g *gate) relay(client net.Conn) {
 		return
 	}
 	defer server.Close()
-	g.track(client, true)
-	defer g.track(client, false)
+	since := g.enter(client)
+	defer g.leave(client)
 	go func() {
 		defer server.Close()
-		_, _ = io.Copy(server, &listened{g, client}) // Either side's end is the end of both.
+		_, _ = io.Copy(server, &through{client, g, since}) // Either side's end is the end of both.
 	}()
-	_, _ = io.Copy(client, &listened{g, server})
+	_, _ = io.Copy(client, &through{server, g, since})
 }
 
-func (g *gate) track(client net.Conn, isOpen bool) {
+func (g *gate) enter(client net.Conn) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if isOpen {
-		g.open[client] = struct{}{}
-		return
-	}
+	g.open[client] = struct{}{}
+	return g.silences
+}
+
+func (g *gate) leave(client net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	delete(g.open, client)
 }
 
-// listened reads from a connection, but gives nothing while the gate is silent.
-type listened struct {
-	gate *gate
+// through reads what comes through a gate.
+type through struct {
 	net.Conn
+
+	gate  *gate
+	since int
 }
 
-func (l *listened) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	l.gate.mu.Lock()
-	defer l.gate.mu.Unlock()
-	for l.gate.silent {
-		l.gate.wake.Wait()
+func (r *through) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	if err == nil {
+		r.gate.listen(r.since)
 	}
 	return n, err
 }
