@@ -43,6 +43,8 @@ type routerConfig struct {
 	Refuse *packet.BGPNotification
 	Mute   bool
 	HangUp bool
+	// Forgetful counts prefixes instead of keeping them.
+	Forgetful bool
 }
 
 // connection is one connection to the router, and what came over it.
@@ -57,6 +59,7 @@ type connection struct {
 	routes       map[netip.Prefix]bgp.Advertisement
 	atEndOfRIB   map[bgp.Family]int // routes of a family when its first End-of-RIB came
 	updates      int
+	announced    int // by a router that is forgetful
 	notification *packet.BGPNotification
 	ended        error
 }
@@ -112,6 +115,13 @@ func (r *testRouter) all() []*connection {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.connections)
+}
+
+// forget drops what is known of connections but the latest.
+func (r *testRouter) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.connections = slices.Clone(r.connections[len(r.connections)-1:])
 }
 
 // last returns the latest connection; nil before the first.
@@ -175,7 +185,11 @@ func (c *connection) read(config routerConfig) {
 		case *packet.BGPNotification:
 			c.note(func() { c.notification = body })
 		case *packet.BGPUpdate:
-			c.note(func() { c.take(body) })
+			if config.Forgetful {
+				c.note(func() { c.tally(body) })
+			} else {
+				c.note(func() { c.take(body) })
+			}
 		}
 	}
 }
@@ -237,6 +251,22 @@ func (c *connection) note(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change()
+}
+
+// tally counts what an UPDATE announces.
+func (c *connection) tally(body *packet.BGPUpdate) {
+	c.announced += len(body.NLRI)
+	for _, attribute := range body.PathAttributes {
+		if reach, ok := attribute.(*packet.PathAttributeMpReachNLRI); ok {
+			c.announced += len(reach.Value)
+		}
+	}
+}
+
+func (c *connection) announcedCount() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.announced
 }
 
 // take enters an UPDATE into the routes.
