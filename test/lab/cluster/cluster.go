@@ -41,94 +41,78 @@ func New(rack topology.Rack, binaries controlplane.Binaries, dir statedir.Dir) C
 // Etcd returns etcd. Its data is lost with the machine: nothing is synced to disk.
 func (c Cluster) Etcd() part.Part {
 	url := fmt.Sprintf("http://127.0.0.1:%d", etcdPort)
-	return part.Part{
-		Name: controlplane.Etcd, Host: topology.ControlPlane, ReadyURL: url + "/health",
-		Commands: [][]string{{
-			c.binaries[controlplane.Etcd],
-			"--data-dir=" + c.dir.Path("etcd"),
-			"--listen-client-urls=" + url,
-			"--advertise-client-urls=" + url,
-			"--listen-peer-urls=http://127.0.0.1:0",
-			"--log-level=warn",
-			"--quota-backend-bytes=4294967296",
-			"--unsafe-no-fsync",
-		}},
-	}
+	return c.part(controlplane.Etcd, topology.ControlPlane, url+"/health",
+		"--data-dir="+c.dir.Path("etcd"),
+		"--listen-client-urls="+url,
+		"--advertise-client-urls="+url,
+		"--listen-peer-urls=http://127.0.0.1:0",
+		"--log-level=warn",
+		"--quota-backend-bytes=4294967296",
+		"--unsafe-no-fsync",
+	)
 }
 
 // APIServer returns the API server. It reaches webhooks at their pods, since no kube-proxy runs beside it.
 func (c Cluster) APIServer() part.Part {
-	return part.Part{
-		Name: controlplane.APIServer, Host: topology.ControlPlane,
-		ReadyURL: fmt.Sprintf("https://127.0.0.1:%d/readyz", apiServerPort),
-		Commands: [][]string{{
-			c.binaries[controlplane.APIServer],
-			fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcdPort),
-			"--advertise-address=" + c.host().String(),
-			fmt.Sprintf("--secure-port=%d", apiServerPort),
-			"--service-cluster-ip-range=" + join(c.rack.Services),
-			"--tls-cert-file=" + c.file("server.crt"),
-			"--tls-private-key-file=" + c.file("server.key"),
-			"--client-ca-file=" + c.file("ca.crt"),
-			"--service-account-issuer=https://kubernetes.default.svc",
-			"--service-account-key-file=" + c.file("service-accounts.pub"),
-			"--service-account-signing-key-file=" + c.file("service-accounts.key"),
-			"--authorization-mode=RBAC",
-			"--allow-privileged=true",
-			"--enable-aggregator-routing=true",
-		}},
-	}
+	return c.part(controlplane.APIServer, topology.ControlPlane, fmt.Sprintf("https://127.0.0.1:%d/readyz", apiServerPort),
+		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcdPort),
+		"--advertise-address="+c.host().String(),
+		fmt.Sprintf("--secure-port=%d", apiServerPort),
+		"--service-cluster-ip-range="+join(c.rack.Services),
+		"--tls-cert-file="+c.file("server.crt"),
+		"--tls-private-key-file="+c.file("server.key"),
+		"--client-ca-file="+c.file("ca.crt"),
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file="+c.file("service-accounts.pub"),
+		"--service-account-signing-key-file="+c.file("service-accounts.key"),
+		"--authorization-mode=RBAC",
+		"--allow-privileged=true",
+		"--kubelet-preferred-address-types=InternalIP",
+		"--enable-aggregator-routing=true",
+	)
 }
 
 // ControllerManager returns the controller manager. The nodes bring their pod ranges themselves.
 func (c Cluster) ControllerManager() part.Part {
-	return part.Part{
-		Name: controlplane.ControllerManager, Host: topology.ControlPlane,
-		ReadyURL: fmt.Sprintf("https://127.0.0.1:%d/healthz", controllerManagerPort),
-		Commands: [][]string{{
-			c.binaries[controlplane.ControllerManager],
-			"--kubeconfig=" + c.kubeconfig(controlplane.ControllerManager),
-			"--service-account-private-key-file=" + c.file("service-accounts.key"),
-			"--root-ca-file=" + c.file("ca.crt"),
-			"--use-service-account-credentials=true",
-			"--allocate-node-cidrs=false",
-			"--leader-elect=false",
-			"--kube-api-qps=200", "--kube-api-burst=400",
-		}},
-	}
+	return c.part(controlplane.ControllerManager, topology.ControlPlane, fmt.Sprintf("https://127.0.0.1:%d/healthz", controllerManagerPort),
+		"--kubeconfig="+c.kubeconfig(controlplane.ControllerManager),
+		"--service-account-private-key-file="+c.file("service-accounts.key"),
+		"--root-ca-file="+c.file("ca.crt"),
+		"--use-service-account-credentials=true",
+		"--allocate-node-cidrs=false",
+		"--leader-elect=false",
+		"--kube-api-qps=200", "--kube-api-burst=400",
+	)
 }
 
 // Scheduler returns the scheduler.
 func (c Cluster) Scheduler() part.Part {
-	return part.Part{
-		Name: controlplane.Scheduler, Host: topology.ControlPlane,
-		ReadyURL: fmt.Sprintf("https://127.0.0.1:%d/healthz", schedulerPort),
-		Commands: [][]string{{
-			c.binaries[controlplane.Scheduler],
-			"--kubeconfig=" + c.kubeconfig(controlplane.Scheduler),
-			"--authentication-tolerate-lookup-failure=true",
-			"--leader-elect=false",
-			"--kube-api-qps=200", "--kube-api-burst=400",
-		}},
-	}
+	return c.part(controlplane.Scheduler, topology.ControlPlane, fmt.Sprintf("https://127.0.0.1:%d/healthz", schedulerPort),
+		"--kubeconfig="+c.kubeconfig(controlplane.Scheduler),
+		"--authentication-tolerate-lookup-failure=true",
+		"--leader-elect=false",
+		"--kube-api-qps=200", "--kube-api-burst=400",
+	)
 }
 
 // KubeProxy returns the kube-proxy of a node, in nftables mode. Conntrack's limits are the machine's own and left alone.
 func (c Cluster) KubeProxy(node string) part.Part {
-	return part.Part{
-		Name: controlplane.KubeProxy + "/" + node, Host: node,
-		ReadyURL: fmt.Sprintf("http://127.0.0.1:%d/livez", kubeProxyPort),
-		Commands: [][]string{{
-			c.binaries[controlplane.KubeProxy],
-			"--kubeconfig=" + c.kubeconfig(controlplane.KubeProxy),
-			"--hostname-override=" + node,
-			"--proxy-mode=nftables",
-			"--cluster-cidr=" + join(c.rack.Pods),
-			"--conntrack-max-per-core=0",
-			"--conntrack-tcp-timeout-established=0",
-			"--conntrack-tcp-timeout-close-wait=0",
-		}},
-	}
+	return c.part(controlplane.KubeProxy+"/"+node, node, fmt.Sprintf("http://127.0.0.1:%d/healthz", kubeProxyPort),
+		"--kubeconfig="+c.kubeconfig(controlplane.KubeProxy),
+		"--hostname-override="+node,
+		"--proxy-mode=nftables",
+		"--cluster-cidr="+join(c.rack.Pods),
+		"--conntrack-max-per-core=0",
+		"--conntrack-tcp-timeout-established=0",
+		"--conntrack-tcp-timeout-close-wait=0",
+	)
+}
+
+// part returns a part of one process, whose program is named by the first element of the part's name.
+func (c Cluster) part(name, host, readyURL string, flags ...string) part.Part {
+	program, _, _ := strings.Cut(name, "/")
+	args := append([]string{c.binaries[program]}, flags...)
+	return part.Part{Name: name, Host: host, Processes: []part.Process{{Args: args, ReadyURL: readyURL}}}
 }
 
 // Kubectl is the path of kubectl.

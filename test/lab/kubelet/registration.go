@@ -161,10 +161,11 @@ func readyCondition(status corev1.ConditionStatus, reason, message string) corev
 // nodeStatus returns what the node says of itself. Conditions of others are left alone.
 func nodeStatus(present corev1.NodeStatus, c Config, ready corev1.NodeCondition, now metav1.Time) corev1.NodeStatus {
 	next := *present.DeepCopy()
-	next.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: c.NodeName}}
+	next.Addresses = nil
 	for _, ip := range c.Addresses {
 		next.Addresses = append(next.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
 	}
+	next.Addresses = append(next.Addresses, corev1.NodeAddress{Type: corev1.NodeHostName, Address: c.NodeName})
 	next.Capacity = corev1.ResourceList{
 		corev1.ResourceCPU:    resource.MustParse("16"),
 		corev1.ResourceMemory: resource.MustParse("64Gi"),

@@ -24,11 +24,16 @@ import (
 type Part struct {
 	// Name is what the command line calls it, Host where it runs.
 	Name, Host string
-	// Commands are its processes, in the order that they are started.
-	Commands [][]string
-	// ReadyURL answers with 200 once the part is ready, as seen from its host; its certificate is not looked at.
+	// Processes are started one after the other, each when the one before is ready.
+	Processes []Process
+}
+
+// Process is one process of a part. It is ready when it gives one of the two signs.
+type Process struct {
+	Args []string
+	// ReadyURL answers with 200, as seen from its host; its certificate is not looked at.
 	ReadyURL string
-	// ReadyFile is there, on the host, once the part is ready.
+	// ReadyFile is there, on its host.
 	ReadyFile string
 }
 
@@ -72,29 +77,33 @@ func (r *Runner) Start(ctx context.Context) error {
 }
 
 func (r *Runner) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
 	view, err := r.host.View()
 	if err != nil {
 		return err
 	}
-	if r.part.ReadyFile != "" { // What a run before this one left is no sign.
-		if err := os.Remove(r.host.Path(r.part.ReadyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
 	r.processes = nil
-	for _, command := range r.part.Commands {
-		process, err := proc.Start(ctx, proc.Spec{Name: command[0], Args: command, LogPath: r.logPath, View: view})
+	for _, p := range r.part.Processes {
+		if p.ReadyFile != "" { // What a run before this one left is no sign.
+			if err := os.Remove(r.host.Path(p.ReadyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		process, err := proc.Start(ctx, proc.Spec{Name: p.Args[0], Args: p.Args, LogPath: r.logPath, View: view})
 		if err != nil {
 			return err
 		}
 		r.processes = append(r.processes, process)
+		if err := r.awaitReady(ctx, p); err != nil {
+			return err
+		}
 	}
-	return r.awaitReady(ctx)
+	return nil
 }
 
-func (r *Runner) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
+// awaitReady returns when a process is ready, or a process of the part has ended.
+func (r *Runner) awaitReady(ctx context.Context, p Process) error {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext:       netns.Dial(r.part.Host),
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
@@ -103,31 +112,27 @@ func (r *Runner) awaitReady(ctx context.Context) error {
 	ticker := time.NewTicker(readyPeriod)
 	defer ticker.Stop()
 	for {
-		err := r.ready(ctx, client)
+		err := r.ready(ctx, client, p)
 		if err == nil {
 			return nil
 		}
-		for _, process := range r.processes {
-			select {
-			case <-process.Done():
-				return fmt.Errorf("%s ended with status %d before it was ready", process.Name(), process.ExitCode())
-			default:
-			}
+		if ended := r.ended(); ended != nil {
+			return fmt.Errorf("%s ended with status %d before it was ready", ended.Name(), ended.ExitCode())
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("not ready: %w", err)
+			return fmt.Errorf("%s is not ready: %w", p.Args[0], err)
 		}
 	}
 }
 
-func (r *Runner) ready(ctx context.Context, client *http.Client) error {
-	if r.part.ReadyFile != "" {
-		_, err := os.Stat(r.host.Path(r.part.ReadyFile))
+func (r *Runner) ready(ctx context.Context, client *http.Client, p Process) error {
+	if p.ReadyFile != "" {
+		_, err := os.Stat(r.host.Path(p.ReadyFile))
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.part.ReadyURL, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.ReadyURL, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -137,7 +142,7 @@ func (r *Runner) ready(ctx context.Context, client *http.Client) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", r.part.ReadyURL, response.Status)
+		return fmt.Errorf("%s answers %s", p.ReadyURL, response.Status)
 	}
 	return nil
 }
@@ -172,15 +177,18 @@ func (r *Runner) Running() bool {
 	return r.running()
 }
 
-func (r *Runner) running() bool {
+func (r *Runner) running() bool { return len(r.processes) > 0 && r.ended() == nil }
+
+// ended returns a process that has ended; nil if all run.
+func (r *Runner) ended() *proc.Process {
 	for _, process := range r.processes {
 		select {
 		case <-process.Done():
-			return false
+			return process
 		default:
 		}
 	}
-	return len(r.processes) > 0
+	return nil
 }
 
 // signal sends a signal to all processes and waits for their end.

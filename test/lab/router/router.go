@@ -48,6 +48,7 @@ func (k Kind) Files(router topology.Host) (map[string]string, error) {
 	case FRR:
 		names = map[string]string{
 			"/etc/frr/zebra.conf": "zebra.conf", "/etc/frr/bgpd.conf": "bgpd.conf", "/etc/frr/vtysh.conf": "vtysh.conf",
+			"/etc/group": "group",
 		}
 	}
 	files := map[string]string{}
@@ -92,20 +93,19 @@ func render(name string, router topology.Host) (string, error) {
 }
 
 // Part returns the router as a part that runs on the host of that name. It is started as root and stays it, since a
-// sandbox may have no other user.
+// sandbox may have no other user; FRR wants its group for terminals all the same, and the host's own /etc/group has it as
+// another name of root's.
 func (k Kind) Part(name string) part.Part {
 	p := part.Part{Name: name, Host: name}
 	switch k {
 	case BIRD:
-		p.Commands = [][]string{{"bird", "-f"}}
-		p.ReadyFile = "/run/bird/bird.ctl"
+		p.Processes = []part.Process{{Args: []string{"bird", "-f"}, ReadyFile: "/run/bird/bird.ctl"}}
 	case FRR:
-		const root = "--user=root"
-		p.Commands = [][]string{
-			{"/usr/lib/frr/zebra", root, "--group=root", "--vty_port=0", "--log=stdout"},
-			{"/usr/lib/frr/bgpd", root, "--group=root", "--vty_port=0", "--log=stdout"},
+		options := []string{"--user=root", "--group=root", "--vty_port=0", "--log=stdout"}
+		p.Processes = []part.Process{
+			{Args: append([]string{"/usr/lib/frr/zebra"}, options...), ReadyFile: "/run/frr/zserv.api"},
+			{Args: append([]string{"/usr/lib/frr/bgpd"}, options...), ReadyFile: "/run/frr/bgpd.vty"},
 		}
-		p.ReadyFile = "/run/frr/bgpd.vty"
 	}
 	return p
 }

@@ -69,8 +69,9 @@ func up(ctx context.Context, dir statedir.Dir, description statedir.Lab, progres
 	if description.Binaries, err = source.controlPlane(ctx, progress); err != nil {
 		return err
 	}
+	description.HeraldBinaries = source.heraldDir()
 	if description.Herald {
-		if description.HeraldBinaries, err = source.herald(ctx, progress); err != nil {
+		if err := source.buildHerald(ctx, progress); err != nil {
 			return err
 		}
 	}
@@ -130,25 +131,36 @@ func (s source) controlPlane(ctx context.Context, progress io.Writer) (controlpl
 	}.Provide(ctx)
 }
 
-// herald returns the directory with Herald's programs: the lab's own, where `make lab` puts them all, else the checkout's
-// bin/, where it builds them.
-func (s source) herald(ctx context.Context, progress io.Writer) (string, error) {
-	beside := filepath.Dir(s.self)
-	if exists(filepath.Join(beside, "manager")) && exists(filepath.Join(beside, "agent")) {
-		return beside, nil
+// heraldDir returns the directory with Herald's programs: the lab's own, where `make lab` puts them all, else the
+// checkout's bin/.
+func (s source) heraldDir() string {
+	if beside := filepath.Dir(s.self); hasHerald(beside) {
+		return beside
 	}
-	bin := filepath.Join(s.root, "bin")
+	return filepath.Join(s.root, "bin")
+}
+
+// buildHerald builds Herald's programs where they are not there yet.
+func (s source) buildHerald(ctx context.Context, progress io.Writer) error {
+	dir := s.heraldDir()
+	if hasHerald(dir) {
+		return nil
+	}
 	fmt.Fprintln(progress, "Building Herald")
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin+"/", "./cmd/manager", "./cmd/agent")
+	build := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", "./cmd/manager", "./cmd/agent")
 	build.Dir = s.root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build Herald: %w\n%s", err, output)
+		return fmt.Errorf("build Herald: %w\n%s", err, output)
 	}
-	return bin, nil
+	return nil
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+func hasHerald(dir string) bool {
+	for _, name := range []string{"manager", "agent"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
 }
