@@ -37,6 +37,8 @@ func TestAPI(t *testing.T) {
 	t.Run("columns", s.testColumns)
 	t.Run("status", s.testStatus)
 	for _, k := range kinds() {
-		t.Run("rules of "+k.name, func(t *testing.T) { s.testRules(t, k) })
+		for name, r := range k.rules {
+			t.Run(k.name+"/"+name, func(t *testing.T) { s.expectRule(t, k, r) })
+		}
 	}
 }

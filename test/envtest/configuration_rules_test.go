@@ -44,8 +44,10 @@ func configurationRules() map[string]rule {
 	rules.cidrs("spec.prefixAdvertisements")
 	rules.communities()
 	rules.prefixAdvertisements()
-	rules["asNumber is not AS_TRANS"] = rule{accepts: change{"spec.asNumber": 23455}, refuses: change{"spec.asNumber": 23456},
-		says: "spec.asNumber: Invalid value: 23456: asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the node's own AS number"}
+	rules["asNumber is not AS_TRANS"] = rule{
+		accepts: change{"spec.asNumber": 23455}, refuses: change{"spec.asNumber": 23456},
+		says: "spec.asNumber: Invalid value: 23456: asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the node's own AS number",
+	}
 	return rules
 }
 
@@ -54,34 +56,43 @@ func (t table) roles() {
 	t["an overlay needs a nodeSelector"] = rule{
 		accepts: change{"spec.nodeSelector": change{}}, refuses: change{"spec.nodeSelector": nil},
 		says: "spec.nodeSelector: Required value: nodeSelector is required in an overlay, which every BGPConfiguration is " +
-			"but the one named default: select the nodes that it is for"}
+			"but the one named default: select the nodes that it is for",
+	}
 	t["an overlay needs a spec"] = rule{
 		accepts: change{"spec": change{"nodeSelector": change{}}}, refuses: change{"spec": nil},
 		says: "spec.nodeSelector: Required value: nodeSelector is required in an overlay, which every BGPConfiguration is " +
-			"but the one named default: select the nodes that it is for"}
+			"but the one named default: select the nodes that it is for",
+	}
 	t["the base has no nodeSelector"] = rule{
 		accepts: base, refuses: change{"metadata.name": "default", "spec.routerID": nil},
 		says: "spec.nodeSelector: Forbidden: nodeSelector must not be set in the BGPConfiguration named default, " +
-			"which is the base for every node: use an overlay with another name"}
+			"which is the base for every node: use an overlay with another name",
+	}
 	t["the base has no routerID"] = rule{
 		accepts: base, refuses: change{"metadata.name": "default", "spec.nodeSelector": nil},
 		says: "spec.routerID: Forbidden: routerID must not be set in the BGPConfiguration named default, " +
-			"since each node needs its own: use an overlay for that node"}
+			"since each node needs its own: use an overlay for that node",
+	}
 	t["the base may be empty"] = rule{
 		accepts: change{"metadata.name": "default", "spec": nil}, refuses: change{"spec": change{}},
 		says: "spec.nodeSelector: Required value: nodeSelector is required in an overlay, which every BGPConfiguration is " +
-			"but the one named default: select the nodes that it is for"}
+			"but the one named default: select the nodes that it is for",
+	}
 }
 
 func (t table) routerID() {
 	good := change{"spec.routerID": "255.255.255.255"}
 	for sentence, text := range map[string]string{"routerID is no name": "router-1", "routerID is not empty": "", "routerID is not IPv6": "2001:db8::1", "routerID is not 0.0.0.0": "0.0.0.0"} {
-		t[sentence] = rule{accepts: good, refuses: change{"spec.routerID": text},
+		t[sentence] = rule{
+			accepts: good, refuses: change{"spec.routerID": text},
 			says:       `spec.routerID: Invalid value: "` + text + `": routerID must be written as an IPv4 address other than 0.0.0.0, such as 10.0.0.1`,
-			serverOnly: text == ""}
+			serverOnly: text == "",
+		}
 	}
-	t["routerID is bounded"] = rule{accepts: good, refuses: change{"spec.routerID": "2001:db8:1:2:3::1"},
-		says: "spec.routerID: Too long: may not be more than 15 bytes", serverOnly: true}
+	t["routerID is bounded"] = rule{
+		accepts: good, refuses: change{"spec.routerID": "2001:db8:1:2:3::1"},
+		says: "spec.routerID: Too long: may not be more than 15 bytes", serverOnly: true,
+	}
 }
 
 // cidrs adds the rules of a list that is keyed by CIDR.
@@ -99,22 +110,31 @@ func (t table) cidrs(list string) {
 		"is not a range":           "192.168.3.1-192.168.3.9",
 		"has a prefix, not a zone": "fe80::%eth0/64",
 	} {
-		t[path+" "+sentence] = rule{accepts: change{path: "2001:db8::/64"}, refuses: change{path: text},
-			says: path + ": Invalid value: " + strconv.Quote(text) + ": " + cidrMessage}
+		t[path+" "+sentence] = rule{
+			accepts: change{path: "2001:db8::/64"}, refuses: change{path: text},
+			says: path + ": Invalid value: " + strconv.Quote(text) + ": " + cidrMessage,
+		}
 	}
 	for _, widest := range []string{"0.0.0.0/0", "::/0", "10.0.0.1/32", "2001:db8::1/128"} {
-		t[path+" may be "+widest] = rule{accepts: change{path: widest}, refuses: change{path: widest + "0"},
-			says: path + ": Invalid value: " + strconv.Quote(widest+"0") + ": " + cidrMessage}
+		t[path+" may be "+widest] = rule{
+			accepts: change{path: widest}, refuses: change{path: widest + "0"},
+			says: path + ": Invalid value: " + strconv.Quote(widest+"0") + ": " + cidrMessage,
+		}
 	}
 	t[path+" is required"] = rule{accepts: change{path: "10.0.0.0/8"}, refuses: change{path: nil}, says: path + ": Required value", serverOnly: true}
-	t[path+" is not empty"] = rule{accepts: change{path: "10.0.0.0/8"}, refuses: change{path: ""},
-		says: path + `: Invalid value: "": ` + cidrMessage}
-	t[path+" is bounded"] = rule{accepts: change{path: "2001:db8:1111:2222:3333:4444:5555:6666/128"},
-		refuses: change{path: "2001:0db8:1111:2222:3333:4444:5555:6666/0128"}, says: path + ": Too long: may not be more than 43 bytes", serverOnly: true}
+	t[path+" is not empty"] = rule{
+		accepts: change{path: "10.0.0.0/8"}, refuses: change{path: ""},
+		says: path + `: Invalid value: "": ` + cidrMessage,
+	}
+	t[path+" is bounded"] = rule{
+		accepts: change{path: "2001:db8:1111:2222:3333:4444:5555:6666/128"},
+		refuses: change{path: "2001:0db8:1111:2222:3333:4444:5555:6666/0128"}, says: path + ": Too long: may not be more than 43 bytes", serverOnly: true,
+	}
 	t[list+" has each network once"] = rule{
 		accepts: change{list: []change{{"cidr": "10.0.0.0/8"}, {"cidr": "10.0.0.0/9"}}},
 		refuses: change{list: []change{{"cidr": "10.0.0.0/8"}, {"cidr": "10.0.0.0/8"}}},
-		says:    list + `[1]: Duplicate value: {"cidr":"10.0.0.0/8"}`, serverOnly: true}
+		says:    list + `[1]: Duplicate value: {"cidr":"10.0.0.0/8"}`, serverOnly: true,
+	}
 	t.atMost(list, 64, func(i int) any { return change{"cidr": fmt.Sprintf("10.%d.0.0/16", i)} })
 }
 
@@ -130,7 +150,8 @@ func (t table) communities() {
 	} {
 		t["a community's name "+sentence] = rule{
 			accepts: unused(change{list + "[0].name": "B1ack-hole_me.too"}), refuses: unused(change{list + "[0].name": name}),
-			says: list + `[0].name: Invalid value: "` + name + `": name must begin with a letter and hold only letters, digits, '-', '_' and '.', such as blackhole-me`}
+			says: list + `[0].name: Invalid value: "` + name + `": name must begin with a letter and hold only letters, digits, '-', '_' and '.', such as blackhole-me`,
+		}
 	}
 	for sentence, row := range map[string]struct{ good, bad string }{
 		"has two or three numbers":           {"64512:666:1", "64512"},
@@ -145,9 +166,11 @@ func (t table) communities() {
 		"has no sign, space or empty number": {"1:2", "1:"},
 		"is not empty":                       {"1:2", ""},
 	} {
-		t["a community's value "+sentence] = rule{accepts: change{list + "[0].value": row.good}, refuses: change{list + "[0].value": row.bad},
+		t["a community's value "+sentence] = rule{
+			accepts: change{list + "[0].value": row.good}, refuses: change{list + "[0].value": row.bad},
 			says: list + `[0].value: Invalid value: "` + row.bad + `": value must be a standard community aa:nn (each 0 to 65535) ` +
-				"or a large community aa:nn:mm (each 0 to 4294967295), such as 64512:666"}
+				"or a large community aa:nn:mm (each 0 to 4294967295), such as 64512:666",
+		}
 	}
 	for _, key := range []string{"name", "value"} {
 		path := list + "[0]." + key
@@ -155,12 +178,15 @@ func (t table) communities() {
 		t[path+" is required"] = rule{accepts: change{path: good}, refuses: change{path: nil}, says: path + ": Required value", serverOnly: true}
 	}
 	t.longest(list+"[0].name", 63, func(length int) string { return strings.Repeat("a", length) })
-	t[list+"[0].value is bounded"] = rule{accepts: change{list + "[0].value": "4294967295:4294967295:4294967295"},
-		refuses: change{list + "[0].value": "4294967295:4294967295:42949672950"}, says: list + "[0].value: Too long: may not be more than 32 bytes", serverOnly: true}
+	t[list+"[0].value is bounded"] = rule{
+		accepts: change{list + "[0].value": "4294967295:4294967295:4294967295"},
+		refuses: change{list + "[0].value": "4294967295:4294967295:42949672950"}, says: list + "[0].value: Too long: may not be more than 32 bytes", serverOnly: true,
+	}
 	t[list+" has each name once"] = rule{
 		accepts: change{list: []change{{"name": "a", "value": "1:1"}, {"name": "b", "value": "1:1"}}},
 		refuses: change{list: []change{{"name": "a", "value": "1:1"}, {"name": "a", "value": "1:2"}}},
-		says:    list + `[1]: Duplicate value: {"name":"a"}`, serverOnly: true}
+		says:    list + `[1]: Duplicate value: {"name":"a"}`, serverOnly: true,
+	}
 	t.atMost(list, 64, func(i int) any { return change{"name": fmt.Sprintf("c%d", i), "value": "1:1"} })
 }
 
@@ -176,10 +202,13 @@ func (t table) prefixAdvertisements() {
 		t["a community that is carried "+sentence] = rule{
 			accepts: change{list: []string{"no-export", "0:65535", "1:2:4294967295"}}, refuses: change{list: []string{text}},
 			says: list + `[0]: Invalid value: "` + text + `": communities must each be a name from spec.communities, ` +
-				"a standard community aa:nn (each 0 to 65535) or a large community aa:nn:mm (each 0 to 4294967295)"}
+				"a standard community aa:nn (each 0 to 65535) or a large community aa:nn:mm (each 0 to 4294967295)",
+		}
 	}
 	t.longest(list+"[0]", 63, func(length int) string { return strings.Repeat("a", length) })
-	t[list+" has each once"] = rule{accepts: change{list: []string{"1:1", "1:2"}}, refuses: change{list: []string{"1:1", "1:1"}},
-		says: list + `[1]: Duplicate value: "1:1"`, serverOnly: true}
+	t[list+" has each once"] = rule{
+		accepts: change{list: []string{"1:1", "1:2"}}, refuses: change{list: []string{"1:1", "1:1"}},
+		says: list + `[1]: Duplicate value: "1:1"`, serverOnly: true,
+	}
 	t.atMost(list, 64, func(i int) any { return fmt.Sprintf("64512:%d", i) })
 }

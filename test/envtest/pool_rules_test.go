@@ -24,12 +24,18 @@ func poolRules() map[string]rule {
 	rules.number("spec.priority", -1000000, 1000000)
 	rules.ranges("spec.addresses")
 	rules.ranges("spec.avoid")
-	rules["addresses are required"] = rule{accepts: change{"spec.addresses": []string{"192.168.3.1"}}, refuses: change{"spec.addresses": nil},
-		says: "spec.addresses: Required value", serverOnly: true}
-	rules["addresses has an entry"] = rule{accepts: change{"spec.avoid": []string{}}, refuses: change{"spec.addresses": []string{}},
-		says: "spec.addresses: Invalid value: 0: spec.addresses in body should have at least 1 items", serverOnly: true}
-	rules["spec is required"] = rule{accepts: change{"spec": change{"addresses": []string{"::1"}}}, refuses: change{"spec": nil},
-		says: "spec: Required value", serverOnly: true}
+	rules["addresses are required"] = rule{
+		accepts: change{"spec.addresses": []string{"192.168.3.1"}}, refuses: change{"spec.addresses": nil},
+		says: "spec.addresses: Required value", serverOnly: true,
+	}
+	rules["addresses has an entry"] = rule{
+		accepts: change{"spec.avoid": []string{}}, refuses: change{"spec.addresses": []string{}},
+		says: "spec.addresses: Invalid value: 0: spec.addresses in body should have at least 1 items", serverOnly: true,
+	}
+	rules["spec is required"] = rule{
+		accepts: change{"spec": change{"addresses": []string{"::1"}}}, refuses: change{"spec": nil},
+		says: "spec: Required value", serverOnly: true,
+	}
 	return rules
 }
 
@@ -53,17 +59,23 @@ func (t table) ranges(list string) {
 		"has ranges of one family":         {"::1-::2", "192.168.3.1-2001:db8::1", mixed},
 		"has ranges of one family, either": {"0.0.0.0-255.255.255.255", "::-192.168.3.1", mixed},
 	} {
-		t[list+" "+sentence] = rule{accepts: change{list + "[0]": row.good}, refuses: change{list + "[0]": row.bad},
-			says: list + "[0]: Invalid value: " + strconv.Quote(row.bad) + ": " + row.message}
+		t[list+" "+sentence] = rule{
+			accepts: change{list + "[0]": row.good}, refuses: change{list + "[0]": row.bad},
+			says: list + "[0]: Invalid value: " + strconv.Quote(row.bad) + ": " + row.message,
+		}
 	}
-	t[list+" has no empty entry"] = rule{accepts: change{list + "[0]": "::"}, refuses: change{list + "[0]": ""},
-		says: list + `[0]: Invalid value: "": ` + malformed}
+	t[list+" has no empty entry"] = rule{
+		accepts: change{list + "[0]": "::"}, refuses: change{list + "[0]": ""},
+		says: list + `[0]: Invalid value: "": ` + malformed,
+	}
 	t[list+" has bounded entries"] = rule{
 		accepts: change{list + "[0]": "2001:db8:1111:2222:3333:4444:5555:6666-2001:db8:1111:2222:3333:4444:5555:7777"},
 		refuses: change{list + "[0]": "2001:0db8:1111:2222:3333:4444:5555:6666-2001:0db8:1111:2222:3333:4444:5555:07777"},
-		says:    list + "[0]: Too long: may not be more than 79 bytes", serverOnly: true}
+		says:    list + "[0]: Too long: may not be more than 79 bytes", serverOnly: true,
+	}
 	t[list+" has each entry once"] = rule{
 		accepts: change{list: []string{"192.168.3.1", "192.168.3.2"}}, refuses: change{list: []string{"192.168.3.1", "192.168.3.1"}},
-		says: list + `[1]: Duplicate value: "192.168.3.1"`, serverOnly: true}
+		says: list + `[1]: Duplicate value: "192.168.3.1"`, serverOnly: true,
+	}
 	t.atMost(list, 64, func(i int) any { return fmt.Sprintf("192.168.3.%d", i) })
 }

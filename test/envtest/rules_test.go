@@ -65,24 +65,21 @@ func validated[T any](check func(*T) field.ErrorList) func([]byte) (field.ErrorL
 	}
 }
 
-// testRules shows every rule of a kind at work, in the API server and in core/validate.
-func (s *suite) testRules(t *testing.T, k kind) {
-	for name, r := range k.rules {
-		t.Run(name, func(t *testing.T) {
-			good, bad := k.object(t, r.accepts), k.object(t, r.refuses)
-			if answer := s.dryRun(t, good); len(answer) > 0 {
-				t.Errorf("refuses %v: %v", r.accepts, answer)
-			}
-			if errs := k.faults(t, good); len(errs) > 0 {
-				t.Errorf("core/validate refuses %v: %v", r.accepts, errs)
-			}
-			if answer := strings.Join(s.dryRun(t, bad), "\n"); answer != r.says {
-				t.Errorf("on %v says\n%s\nwant\n%s", r.refuses, answer, r.says)
-			}
-			if !r.serverOnly {
-				k.expectSameFault(t, bad, r.says)
-			}
-		})
+// expectRule shows a rule of a kind at work, in the API server and in core/validate.
+func (s *suite) expectRule(t *testing.T, k kind, r rule) {
+	t.Helper()
+	good, bad := k.object(t, r.accepts), k.object(t, r.refuses)
+	if answer := s.dryRun(t, good); len(answer) > 0 {
+		t.Errorf("refuses %v: %v", r.accepts, answer)
+	}
+	if errs := k.faults(t, good); len(errs) > 0 {
+		t.Errorf("core/validate refuses %v: %v", r.accepts, errs)
+	}
+	if answer := strings.Join(s.dryRun(t, bad), "\n"); answer != r.says {
+		t.Errorf("on %v says\n%s\nwant\n%s", r.refuses, answer, r.says)
+	}
+	if !r.serverOnly {
+		k.expectSameFault(t, bad, r.says)
 	}
 }
 

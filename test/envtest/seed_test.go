@@ -40,14 +40,17 @@ func (s *suite) testSeed(t *testing.T) {
 	}
 	wanted := map[string]func(*testing.T){
 		"bgppeer": func(t *testing.T) {
+			t.Helper()
 			peer := &v1alpha1.BGPPeer{}
 			s.get(t, "bgppeer-global-64512", peer)
 			expect(t, peer.Spec, v1alpha1.BGPPeerSpec{PeerIP: "192.168.1.1", ASNumber: 64512})
 		},
 		"clusterips": func(t *testing.T) {
+			t.Helper()
 			s.expectDefault(t, v1alpha1.BGPConfigurationSpec{ServiceClusterIPs: []v1alpha1.Block{{CIDR: "10.49.0.0/16"}}})
 		},
 		"externalips": func(t *testing.T) {
+			t.Helper()
 			s.expectDefault(t, v1alpha1.BGPConfigurationSpec{ServiceExternalIPs: []v1alpha1.Block{{CIDR: "192.168.3.0/24"}}})
 		},
 	}

@@ -20,9 +20,6 @@ func (s *suite) testSamples(t *testing.T) {
 	}
 	s.clean(t)
 	for _, sample := range samples {
-		if filepath.Base(sample) == "kustomization.yaml" {
-			continue
-		}
 		t.Run(filepath.Base(sample), func(t *testing.T) {
 			s.MustKubectl(t, "", "apply", "--validate=strict", "-f", sample)
 			s.MustKubectl(t, "", "apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", sample)
@@ -170,19 +167,25 @@ func (s *suite) testColumns(t *testing.T) {
 		want []string
 	}{
 		"peers": {[]string{"get", "bgpp"}, []string{
-			"NAME|PEER IP|AS|SESSIONS|ESTABLISHED|AGE", "tor|192.168.1.1|64512|3/3|True|AGE"}},
+			"NAME|PEER IP|AS|SESSIONS|ESTABLISHED|AGE", "tor|192.168.1.1|64512|3/3|True|AGE",
+		}},
 		"peers, wide": {[]string{"get", "bgppeers", "-o", "wide"}, []string{
 			"NAME|PEER IP|AS|SESSIONS|ESTABLISHED|AGE|LOCAL AS|NODE SELECTOR|REASON",
-			`tor|192.168.1.1|64512|3/3|True|AGE|64700|{"matchLabels":{"rack":"a"}}|AllEstablished`}},
+			`tor|192.168.1.1|64512|3/3|True|AGE|64700|{"matchLabels":{"rack":"a"}}|AllEstablished`,
+		}},
 		"pools": {[]string{"get", "eippool"}, []string{
-			"NAME|ADDRESSES|ASSIGNED|AVAILABLE|ALLOWLISTED|AGE", "external|192.168.3.0/24 +2|3/0|509/18446744073709551616|False|AGE"}},
+			"NAME|ADDRESSES|ASSIGNED|AVAILABLE|ALLOWLISTED|AGE", "external|192.168.3.0/24 +2|3/0|509/18446744073709551616|False|AGE",
+		}},
 		"pools, wide": {[]string{"get", "externalippools", "-o", "wide"}, []string{
 			"NAME|ADDRESSES|ASSIGNED|AVAILABLE|ALLOWLISTED|AGE|ASSIGNMENT|PRIORITY",
-			"external|192.168.3.0/24 +2|3/0|509/18446744073709551616|False|AGE||7"}},
+			"external|192.168.3.0/24 +2|3/0|509/18446744073709551616|False|AGE||7",
+		}},
 		"configurations": {[]string{"get", "bgpconfig"}, []string{
-			"NAME|AS|NODES|IPV4 ROUTES|IPV6 ROUTES|ACCEPTED|AGE", "default|64512|3|12|0|True|AGE"}},
+			"NAME|AS|NODES|IPV4 ROUTES|IPV6 ROUTES|ACCEPTED|AGE", "default|64512|3|12|0|True|AGE",
+		}},
 		"nodes": {[]string{"get", "bgpn"}, []string{
-			"NAME|AS|ROUTER ID|IPV4 ROUTES|IPV6 ROUTES|READY|AGE", "node-1|64512|192.168.1.11|4|0|True|AGE"}},
+			"NAME|AS|ROUTER ID|IPV4 ROUTES|IPV6 ROUTES|READY|AGE", "node-1|64512|192.168.1.11|4|0|True|AGE",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(s.MustKubectl(t, "", row.args...)), "\n")
@@ -198,7 +201,8 @@ func (s *suite) testColumns(t *testing.T) {
 	t.Run("category", func(t *testing.T) {
 		expect(t, strings.Fields(s.MustKubectl(t, "", "get", "herald", "-o", "name")), []string{
 			"bgpconfiguration.herald.network/default", "bgpnode.herald.network/node-1",
-			"bgppeer.herald.network/tor", "externalippool.herald.network/external"})
+			"bgppeer.herald.network/tor", "externalippool.herald.network/external",
+		})
 	})
 	s.clean(t)
 }

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
@@ -26,7 +26,7 @@ func run(args []string, out io.Writer) error {
 	if len(args) != 1 {
 		return errors.New("want one argument, the directory of the CRDs")
 	}
-	crds, err := readCRDs(args[0])
+	crds, err := readCRDs(os.DirFS(args[0]))
 	if err != nil {
 		return err
 	}
@@ -39,22 +39,22 @@ func run(args []string, out io.Writer) error {
 }
 
 // readCRDs reads the CRDs of a directory, by file name.
-func readCRDs(dir string) ([]apiextensions.CustomResourceDefinition, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+func readCRDs(dir fs.FS) ([]apiextensions.CustomResourceDefinition, error) {
+	names, err := fs.Glob(dir, "*.yaml")
 	if err != nil {
 		return nil, err
 	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("%s holds no CRDs", dir)
+	if len(names) == 0 {
+		return nil, errors.New("the directory holds no CRDs")
 	}
-	crds := make([]apiextensions.CustomResourceDefinition, len(paths))
-	for i, path := range paths {
-		text, err := os.ReadFile(path)
+	crds := make([]apiextensions.CustomResourceDefinition, len(names))
+	for i, name := range names {
+		text, err := fs.ReadFile(dir, name)
 		if err != nil {
 			return nil, err
 		}
 		if err := yaml.UnmarshalStrict(text, &crds[i]); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
 	return crds, nil

@@ -41,8 +41,10 @@ func writeKind(doc *strings.Builder, crd apiextensions.CustomResourceDefinition,
 	names := crd.Spec.Names
 	fmt.Fprintf(doc, "\n## %s\n\n%s\n\n", names.Kind, oneLine(root.Description))
 	fmt.Fprintf(doc, "`%s/%s`, plural `%s`, short `%s`.\n", crd.Spec.Group, version.Name, names.Plural, strings.Join(names.ShortNames, "`, `"))
-	doc.WriteString("\n")
-	for _, rule := range root.XValidations {
+	for i, rule := range root.XValidations {
+		if i == 0 {
+			doc.WriteString("\n")
+		}
 		fmt.Fprintf(doc, "- %s.\n", rule.Message)
 	}
 	writeColumns(doc, version.AdditionalPrinterColumns)

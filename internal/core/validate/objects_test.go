@@ -63,23 +63,35 @@ func TestPeer(t *testing.T) {
 		"no host":                       {`{peerIP: 0.0.0.0, asNumber: 1}`, []string{"spec.peerIP"}},
 		"reserved AS numbers":           {`{peerIP: 192.168.1.1, asNumber: 23456, localASNumber: 23456}`, []string{"spec.asNumber", "spec.localASNumber"}},
 		"AS numbers of five bytes":      {`{peerIP: 192.168.1.1, asNumber: 4294967296, localASNumber: 4294967296}`, []string{"spec.asNumber", "spec.localASNumber"}},
-		"numbers that are too great": {`{peerIP: 192.168.1.1, asNumber: 1, peerPort: 65536, holdTimeSeconds: 65536, connectRetryTimeSeconds: 65536,
+		"numbers that are too great": {
+			`{peerIP: 192.168.1.1, asNumber: 1, peerPort: 65536, holdTimeSeconds: 65536, connectRetryTimeSeconds: 65536,
 			ebgpMultihopTTL: 256, gracefulRestart: {restartTimeSeconds: 4096}}`,
-			[]string{"spec.connectRetryTimeSeconds", "spec.ebgpMultihopTTL", "spec.gracefulRestart.restartTimeSeconds", "spec.holdTimeSeconds", "spec.peerPort"}},
-		"numbers that are too small": {`{peerIP: 192.168.1.1, asNumber: -1, peerPort: -1, holdTimeSeconds: 2, keepaliveTimeSeconds: -1,
+			[]string{"spec.connectRetryTimeSeconds", "spec.ebgpMultihopTTL", "spec.gracefulRestart.restartTimeSeconds", "spec.holdTimeSeconds", "spec.peerPort"},
+		},
+		"numbers that are too small": {
+			`{peerIP: 192.168.1.1, asNumber: -1, peerPort: -1, holdTimeSeconds: 2, keepaliveTimeSeconds: -1,
 			connectRetryTimeSeconds: -1, ttlSecurityHops: -1, maxReceivedPrefixes: -1}`,
-			[]string{"spec.asNumber", "spec.connectRetryTimeSeconds", "spec.holdTimeSeconds", "spec.keepaliveTimeSeconds",
-				"spec.maxReceivedPrefixes", "spec.peerPort", "spec.ttlSecurityHops"}},
+			[]string{
+				"spec.asNumber", "spec.connectRetryTimeSeconds", "spec.holdTimeSeconds", "spec.keepaliveTimeSeconds",
+				"spec.maxReceivedPrefixes", "spec.peerPort", "spec.ttlSecurityHops",
+			},
+		},
 		"keepalive as long as the hold time":         {`{peerIP: 192.168.1.1, asNumber: 1, holdTimeSeconds: 9, keepaliveTimeSeconds: 9}`, []string{"spec.keepaliveTimeSeconds"}},
 		"keepalive as long as the default hold time": {`{peerIP: 192.168.1.1, asNumber: 1, keepaliveTimeSeconds: 90}`, []string{"spec.keepaliveTimeSeconds"}},
 		"keepalive just below the default hold time": {`{peerIP: 192.168.1.1, asNumber: 1, keepaliveTimeSeconds: 89}`, nil},
 		"two TTL rules": {`{peerIP: 192.168.1.1, asNumber: 1, ebgpMultihopTTL: 2, ttlSecurityHops: 1}`, []string{"spec.ttlSecurityHops"}},
-		"unknown words": {`{peerIP: 192.168.1.1, asNumber: 1, sourceAddress: Loopback, connectionMode: Both, addressFamilies: [IPX], gracefulRestart: {mode: "On"}}`,
-			[]string{"spec.addressFamilies[0]", "spec.connectionMode", "spec.gracefulRestart.mode", "spec.sourceAddress"}},
-		"a Secret that can't be": {`{peerIP: 192.168.1.1, asNumber: 1, password: {secretKeyRef: {name: Tor, key: a/b}}}`,
-			[]string{"spec.password.secretKeyRef.key", "spec.password.secretKeyRef.name"}},
-		"a selector that selects nothing": {`{peerIP: 192.168.1.1, asNumber: 1, nodeSelector: {matchExpressions: [{key: rack, operator: in}]}}`,
-			[]string{"spec.nodeSelector.matchExpressions[0].operator"}},
+		"unknown words": {
+			`{peerIP: 192.168.1.1, asNumber: 1, sourceAddress: Loopback, connectionMode: Both, addressFamilies: [IPX], gracefulRestart: {mode: "On"}}`,
+			[]string{"spec.addressFamilies[0]", "spec.connectionMode", "spec.gracefulRestart.mode", "spec.sourceAddress"},
+		},
+		"a Secret that can't be": {
+			`{peerIP: 192.168.1.1, asNumber: 1, password: {secretKeyRef: {name: Tor, key: a/b}}}`,
+			[]string{"spec.password.secretKeyRef.key", "spec.password.secretKeyRef.name"},
+		},
+		"a selector that selects nothing": {
+			`{peerIP: 192.168.1.1, asNumber: 1, nodeSelector: {matchExpressions: [{key: rack, operator: in}]}}`,
+			[]string{"spec.nodeSelector.matchExpressions[0].operator"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			peer := parse[v1alpha1.BGPPeer](t, "spec: "+row.spec)
@@ -111,25 +123,43 @@ func TestConfiguration(t *testing.T) {
 		"base that selects":        {`{metadata: {name: default}, spec: {nodeSelector: {}, routerID: 10.0.0.1}}`, []string{"spec.nodeSelector", "spec.routerID"}, nil},
 		"IPv6 router ID":           {`{metadata: {name: a}, spec: {nodeSelector: {}, routerID: "2001:db8::1"}}`, []string{"spec.routerID"}, nil},
 		"router ID 0.0.0.0":        {`{metadata: {name: a}, spec: {nodeSelector: {}, routerID: 0.0.0.0}}`, []string{"spec.routerID"}, nil},
-		"host bits in each list": {`{metadata: {name: default}, spec: {serviceClusterIPs: [{cidr: 10.0.0.1/8}], serviceExternalIPs: [{cidr: "2001:db8::1/64"}],
+		"host bits in each list": {
+			`{metadata: {name: default}, spec: {serviceClusterIPs: [{cidr: 10.0.0.1/8}], serviceExternalIPs: [{cidr: "2001:db8::1/64"}],
 			serviceLoadBalancerIPs: [{cidr: 10.0.0.0}], prefixAdvertisements: [{cidr: 010.0.0.0/8}]}}`,
-			[]string{"spec.prefixAdvertisements[0].cidr", "spec.serviceClusterIPs[0].cidr", "spec.serviceExternalIPs[0].cidr", "spec.serviceLoadBalancerIPs[0].cidr"}, nil},
-		"communities that are none": {`{metadata: {name: default}, spec: {communities: [{name: 1st, value: "64512"}, {name: "", value: "65536:1"}, {name: ok, value: "1:2:4294967296"}],
+			[]string{"spec.prefixAdvertisements[0].cidr", "spec.serviceClusterIPs[0].cidr", "spec.serviceExternalIPs[0].cidr", "spec.serviceLoadBalancerIPs[0].cidr"},
+			nil,
+		},
+		"communities that are none": {
+			`{metadata: {name: default}, spec: {communities: [{name: 1st, value: "64512"}, {name: "", value: "65536:1"}, {name: ok, value: "1:2:4294967296"}],
 			prefixAdvertisements: [{cidr: 10.0.0.0/8, communities: ["64512:01", "a b", "1:2:3"]}]}}`,
-			[]string{"spec.communities[0].name", "spec.communities[0].value", "spec.communities[1].name", "spec.communities[1].value", "spec.communities[2].value",
-				"spec.prefixAdvertisements[0].communities[0]", "spec.prefixAdvertisements[0].communities[1]"}, nil},
+			[]string{
+				"spec.communities[0].name", "spec.communities[0].value", "spec.communities[1].name", "spec.communities[1].value", "spec.communities[2].value",
+				"spec.prefixAdvertisements[0].communities[0]", "spec.prefixAdvertisements[0].communities[1]",
+			},
+			nil,
+		},
 		"attributes at their ends": {`{metadata: {name: default}, spec: {prefixAdvertisements: [{cidr: 10.0.0.0/8, localPreference: 0, med: 4294967295, asPathPrepend: 10}]}}`, nil, nil},
-		"attributes past their ends": {`{metadata: {name: default}, spec: {prefixAdvertisements: [{cidr: 10.0.0.0/8, localPreference: -1, med: 4294967296, asPathPrepend: 11}]}}`,
-			[]string{"spec.prefixAdvertisements[0].asPathPrepend", "spec.prefixAdvertisements[0].localPreference", "spec.prefixAdvertisements[0].med"}, nil},
-		"unknown words": {`{metadata: {name: default}, spec: {podCIDRAdvertisement: "On", externalIPPolicy: Deny, gracefulRestart: {mode: "On"}, serviceClusterIPs: [{cidr: 10.0.0.0/8, aggregation: "On"}]}}`,
-			[]string{"spec.externalIPPolicy", "spec.gracefulRestart.mode", "spec.podCIDRAdvertisement", "spec.serviceClusterIPs[0].aggregation"}, nil},
+		"attributes past their ends": {
+			`{metadata: {name: default}, spec: {prefixAdvertisements: [{cidr: 10.0.0.0/8, localPreference: -1, med: 4294967296, asPathPrepend: 11}]}}`,
+			[]string{"spec.prefixAdvertisements[0].asPathPrepend", "spec.prefixAdvertisements[0].localPreference", "spec.prefixAdvertisements[0].med"},
+			nil,
+		},
+		"unknown words": {
+			`{metadata: {name: default}, spec: {podCIDRAdvertisement: "On", externalIPPolicy: Deny, gracefulRestart: {mode: "On"}, serviceClusterIPs: [{cidr: 10.0.0.0/8, aggregation: "On"}]}}`,
+			[]string{"spec.externalIPPolicy", "spec.gracefulRestart.mode", "spec.podCIDRAdvertisement", "spec.serviceClusterIPs[0].aggregation"},
+			nil,
+		},
 		"AS and port": {`{metadata: {name: default}, spec: {asNumber: 23456, listenPort: 65536}}`, []string{"spec.asNumber", "spec.listenPort"}, nil},
-		"a block in a block with the same aggregation": {`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: 10.1.0.0/16}, {cidr: 10.0.0.0/8, aggregation: Enabled}]}}`, nil,
-			[]string{"spec.serviceExternalIPs[0].cidr: 10.1.0.0/16 lies inside 10.0.0.0/8, which has the same aggregation: one of the two is enough"}},
+		"a block in a block with the same aggregation": {
+			`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: 10.1.0.0/16}, {cidr: 10.0.0.0/8, aggregation: Enabled}]}}`, nil,
+			[]string{"spec.serviceExternalIPs[0].cidr: 10.1.0.0/16 lies inside 10.0.0.0/8, which has the same aggregation: one of the two is enough"},
+		},
 		"a block in a block with another aggregation": {`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: 10.1.0.0/16, aggregation: Disabled}, {cidr: 10.0.0.0/8}]}}`, nil, nil},
 		"one block for two kinds":                     {`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: 10.1.0.0/16}], serviceLoadBalancerIPs: [{cidr: 10.1.0.0/16}]}}`, nil, nil},
-		"a default route": {`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: "::/0"}, {cidr: 0.0.0.0/0, aggregation: Disabled}]}}`, nil,
-			[]string{"spec.serviceExternalIPs[0].cidr: ::/0 makes every node advertise a default route: set aggregation to Disabled if that is not meant"}},
+		"a default route": {
+			`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: "::/0"}, {cidr: 0.0.0.0/0, aggregation: Disabled}]}}`, nil,
+			[]string{"spec.serviceExternalIPs[0].cidr: ::/0 makes every node advertise a default route: set aggregation to Disabled if that is not meant"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := validate.Configuration(parse[v1alpha1.BGPConfiguration](t, row.object))
@@ -183,19 +213,32 @@ func TestPool(t *testing.T) {
 		errors, warnings []string
 	}{
 		"all forms": {`{addresses: [192.168.3.0/24, 192.168.4.10-192.168.4.20, "2001:db8:3::/120"], avoid: [192.168.3.0, 192.168.3.1-192.168.3.9], assignment: OnRequest, priority: -5}`, nil, nil},
-		"ends in the wrong order": {`{addresses: [192.168.4.20-192.168.4.10]}`,
-			[]string{`spec.addresses[0]: Invalid value: "192.168.4.20-192.168.4.10": the first address of a range must not be above the last: write 192.168.4.10-192.168.4.20`}, nil},
-		"shared addresses": {`{addresses: [192.168.3.0/24, 192.168.3.255-192.168.4.20, "2001:db8:3::/120"]}`, nil,
-			[]string{"spec.addresses[1]: shares addresses with spec.addresses[0], which count once"}},
-		"avoids what it hasn't": {`{addresses: [192.168.3.0/24], avoid: [192.168.3.0-192.168.4.0, 192.168.4.0, "::1"]}`, nil,
-			[]string{"spec.avoid[1]: holds no address of the pool, so it has no effect", "spec.avoid[2]: holds no address of the pool, so it has no effect"}},
-		"unknown word": {`{addresses: [192.168.3.9], assignment: Never}`,
-			[]string{`spec.assignment: Unsupported value: "Never": supported values: "Automatic", "OnRequest"`}, nil},
-		"selectors": {`{addresses: [192.168.3.9], namespaceSelector: {matchLabels: {"a b": c}}, serviceSelector: {matchLabels: {"a b": c}}}`,
+		"ends in the wrong order": {
+			`{addresses: [192.168.4.20-192.168.4.10]}`,
+			[]string{`spec.addresses[0]: Invalid value: "192.168.4.20-192.168.4.10": the first address of a range must not be above the last: write 192.168.4.10-192.168.4.20`},
+			nil,
+		},
+		"shared addresses": {
+			`{addresses: [192.168.3.0/24, 192.168.3.255-192.168.4.20, "2001:db8:3::/120"]}`, nil,
+			[]string{"spec.addresses[1]: shares addresses with spec.addresses[0], which count once"},
+		},
+		"avoids what it hasn't": {
+			`{addresses: [192.168.3.0/24], avoid: [192.168.3.0-192.168.4.0, 192.168.4.0, "::1"]}`, nil,
+			[]string{"spec.avoid[1]: holds no address of the pool, so it has no effect", "spec.avoid[2]: holds no address of the pool, so it has no effect"},
+		},
+		"unknown word": {
+			`{addresses: [192.168.3.9], assignment: Never}`,
+			[]string{`spec.assignment: Unsupported value: "Never": supported values: "Automatic", "OnRequest"`},
+			nil,
+		},
+		"selectors": {
+			`{addresses: [192.168.3.9], namespaceSelector: {matchLabels: {"a b": c}}, serviceSelector: {matchLabels: {"a b": c}}}`,
 			[]string{
 				`spec.namespaceSelector.matchLabels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
 				`spec.serviceSelector.matchLabels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
-			}, nil},
+			},
+			nil,
+		},
 		"priority": {`{addresses: [192.168.3.9], priority: 1000001}`, []string{`spec.priority: Invalid value: 1000001: must be -1000000 to 1000000`}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,10 +51,14 @@ func TestParseRangeRefuses(t *testing.T) {
 		"an IPv4-mapped network":           {"::ffff:192.168.3.0/120", malformed},
 		"a zone":                           {"fe80::1%eth0", malformed},
 		"two families":                     {"192.168.3.1-2001:db8::1", mixed},
-		"ends in the wrong order": {"192.168.3.20-192.168.3.10",
-			"the first address of a range must not be above the last: write 192.168.3.10-192.168.3.20"},
-		"IPv6 ends in the wrong order": {"2001:db8::2-2001:db8::1",
-			"the first address of a range must not be above the last: write 2001:db8::1-2001:db8::2"},
+		"ends in the wrong order": {
+			"192.168.3.20-192.168.3.10",
+			"the first address of a range must not be above the last: write 192.168.3.10-192.168.3.20",
+		},
+		"IPv6 ends in the wrong order": {
+			"2001:db8::2-2001:db8::1",
+			"the first address of a range must not be above the last: write 2001:db8::1-2001:db8::2",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := validate.ParseRange(row.text)
