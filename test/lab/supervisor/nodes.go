@@ -51,6 +51,9 @@ func (s *Supervisor) startKubelets(lifetime context.Context) error {
 			return err
 		}
 		s.fleet[node.Name] = k
+		if err := s.serveLogs(lifetime, node); err != nil {
+			return err
+		}
 		s.running.Go(func() {
 			if err := k.Run(lifetime); err != nil {
 				s.log.Error(err, "The kubelet ended", "node", node.Name)
