@@ -300,11 +300,12 @@ type BGPConfiguration struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what is wanted.
+	// spec says what the nodes are to BGP and what they may advertise. In an overlay,
+	// each field that is set replaces the base's.
 	// +optional
 	Spec BGPConfigurationSpec `json:"spec,omitzero"`
 
-	// status is what was observed.
+	// status is what the nodes make of the configuration.
 	// +optional
 	Status BGPConfigurationStatus `json:"status,omitzero"`
 }

@@ -93,7 +93,7 @@ type BGPNode struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// status is what was observed.
+	// status is what the node's agent observes.
 	// +optional
 	Status BGPNodeStatus `json:"status,omitzero"`
 }

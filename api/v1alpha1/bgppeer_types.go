@@ -254,7 +254,7 @@ type BGPPeer struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what is wanted.
+	// spec describes the neighbour and the sessions that nodes hold with it.
 	// +kubebuilder:validation:XValidation:rule="!has(self.keepaliveTimeSeconds) || self.keepaliveTimeSeconds < (has(self.holdTimeSeconds) ? self.holdTimeSeconds : 90)",fieldPath=".keepaliveTimeSeconds",message="keepaliveTimeSeconds must be below holdTimeSeconds, which defaults to 90: a third of it is usual"
 	// +kubebuilder:validation:XValidation:rule="!has(self.ttlSecurityHops) || !has(self.ebgpMultihopTTL)",fieldPath=".ttlSecurityHops",reason=FieldValueForbidden,message="ttlSecurityHops and ebgpMultihopTTL exclude each other: with TTL security the TTL sent is always 255, so keep only ttlSecurityHops"
 	// +kubebuilder:validation:XValidation:rule="!isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",reason=FieldValueRequired,message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
@@ -262,7 +262,7 @@ type BGPPeer struct {
 	// +required
 	Spec BGPPeerSpec `json:"spec"`
 
-	// status is what was observed.
+	// status is what the nodes' sessions with the peer are doing.
 	// +optional
 	Status BGPPeerStatus `json:"status,omitzero"`
 }

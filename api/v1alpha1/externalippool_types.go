@@ -153,11 +153,11 @@ type ExternalIPPool struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what is wanted.
+	// spec says which addresses may be assigned, and to which Services.
 	// +required
 	Spec ExternalIPPoolSpec `json:"spec"`
 
-	// status is what was observed.
+	// status is how much of the pool is in use.
 	// +optional
 	Status ExternalIPPoolStatus `json:"status,omitzero"`
 }

@@ -1,0 +1,74 @@
+package envtest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/plan"
+)
+
+// descriptions returns what the schema of a kind says of each field, each in one line.
+func descriptions(t *testing.T, kind string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	walk("", schemas(t)[kind], func(path string, schema apiextensions.JSONSchemaProps) {
+		texts[path] = strings.Join(strings.Fields(schema.Description), " ")
+	})
+	return texts
+}
+
+// TestDocumentedDefaults holds the defaults in the comments to those that the core applies.
+func TestDocumentedDefaults(t *testing.T) {
+	peer, configuration := descriptions(t, "BGPPeer"), descriptions(t, "BGPConfiguration")
+	for field, row := range map[string]struct {
+		description string
+		value       any
+	}{
+		"asNumber":                {configuration["spec.asNumber"], intent.DefaultASN},
+		"peerPort":                {peer["spec.peerPort"], intent.DefaultPeerPort},
+		"holdTimeSeconds":         {peer["spec.holdTimeSeconds"], intent.DefaultHoldTime.Seconds()},
+		"connectRetryTimeSeconds": {peer["spec.connectRetryTimeSeconds"], intent.DefaultConnectRetryTime.Seconds()},
+		"maxReceivedPrefixes":     {peer["spec.maxReceivedPrefixes"], intent.DefaultMaxReceivedPrefixes},
+		"restartTimeSeconds":      {configuration["spec.gracefulRestart.restartTimeSeconds"], intent.DefaultRestartTime.Seconds()},
+	} {
+		if want := fmt.Sprintf("Defaults to %v.", row.value); !strings.Contains(row.description, want) {
+			t.Errorf("%s: the core says %q, the comment says %q", field, want, row.description)
+		}
+	}
+}
+
+// TestDocumentedImpacts holds what the comments say that a change does to a session to what the core does.
+func TestDocumentedImpacts(t *testing.T) {
+	sources := map[string][]string{
+		"Address":             {"peerIP", "peerPort"},
+		"ASN":                 {"asNumber"},
+		"LocalASN":            {"localASNumber"},
+		"SourceAddress":       {"sourceAddress"},
+		"HoldTime":            {"holdTimeSeconds"},
+		"KeepaliveTime":       {"keepaliveTimeSeconds"},
+		"ConnectRetryTime":    {"connectRetryTimeSeconds"},
+		"Families":            {"addressFamilies"},
+		"GracefulRestart":     {"gracefulRestart", "gracefulRestart.mode", "gracefulRestart.restartTimeSeconds"},
+		"MaxReceivedPrefixes": {"maxReceivedPrefixes"},
+	}
+	says := map[plan.Impact]string{
+		plan.None:        "Changing it does nothing to sessions",
+		plan.SessionDrop: "Changing it resets the session",
+	}
+	peer := descriptions(t, "BGPPeer")
+	for _, field := range plan.PeerFields() {
+		for _, source := range sources[field.Name] {
+			if description := peer["spec."+source]; !strings.Contains(description, says[field.Impact]) {
+				t.Errorf("%s: the core says %q, the comment says %q", source, says[field.Impact], description)
+			}
+		}
+		delete(sources, field.Name)
+	}
+	for name := range sources {
+		t.Errorf("bgp.Peer has no field %s any more", name)
+	}
+}
