@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
@@ -85,7 +86,7 @@ func run(ctx context.Context, o options) error {
 	}
 	log = log.WithValues(logkey.Node, o.node)
 	klog.SetLogger(log)
-	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	config, err := apiServer(o.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
@@ -99,6 +100,13 @@ func run(ctx context.Context, o options) error {
 	}
 	log.Info("Starting", logkey.Version, version.Version(), "commit", version.Commit())
 	return serve(logr.NewContext(ctx, log), o, clients, marker)
+}
+
+func apiServer(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		return rest.InClusterConfig()
+	}
+	return clientcmd.BuildConfigFromFlags("", kubeconfig)
 }
 
 // serve wires the agent and runs it until the context ends.
@@ -116,12 +124,13 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	registry := metrics.NewRegistry(version.Version(), speaker.Observe)
 	loop := metrics.NewLoop(registry)
 	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
+	bgpNode := clients.BGPNode(o.node)
 	a := agent.New(agent.Config{
 		Node: o.node, Version: version.Version(), Log: log,
 		Inputs: inputs, Speaker: speaker, Marker: marker, Warnings: warnings, Metrics: loop,
-		Workload: clients.DaemonSet(o.namespace, o.daemonSet),
+		Workload: clients.DaemonSet(o.namespace, o.daemonSet), BGPNode: bgpNode,
 	})
-	reporter := &agent.Reporter{Agent: a, Node: clients.BGPNode(o.node), Metrics: loop, Log: log}
+	reporter := &agent.Reporter{Agent: a, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: a, Lease: clients.Lease(o.namespace, o.node), Log: log}
 
 	group, ctx := errgroup.WithContext(ctx)

@@ -38,6 +38,8 @@ type Config struct {
 	Speaker       speaker.Speaker
 	Marker        Marker
 	Workload      Workload
+	// BGPNode gets the last status of an agent that leaves for good; until then the Reporter writes it.
+	BGPNode NodeStatus
 	// Warnings takes what people should be told by an event.
 	Warnings chan<- Warning
 	Metrics  *metrics.Loop

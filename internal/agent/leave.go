@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/logkey"
 	"github.com/herald-network/herald/internal/speaker"
 )
@@ -13,7 +14,8 @@ import (
 const (
 	// decideTimeout bounds how long the end of an agent waits for the API server to say whether it is for good.
 	decideTimeout = 2 * time.Second
-	// closeTimeout bounds how long withdrawing takes. Both fit in the DaemonSet's terminationGracePeriodSeconds.
+	// closeTimeout bounds how long withdrawing takes. With decideTimeout before it and again after it, for the last status,
+	// it fits in the DaemonSet's terminationGracePeriodSeconds.
 	closeTimeout = 10 * time.Second
 )
 
@@ -39,11 +41,22 @@ func (a *Agent) leave(ctx context.Context) error {
 	closing, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	err = a.Speaker.Close(closing, mode)
-	if mode == speaker.WithdrawRoutes {
-		err = errors.Join(err, a.Marker.Clear())
+	if hasLeft {
+		err = errors.Join(err, a.Marker.Clear(), a.lastStatus(ctx))
 	}
 	if err != nil {
 		return fmt.Errorf("leave: %w", err)
 	}
 	return nil
+}
+
+// lastStatus says that nothing is advertised any more: nobody will correct it.
+func (a *Agent) lastStatus(ctx context.Context) error {
+	status, known := a.status()
+	if !known {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, decideTimeout)
+	defer cancel()
+	return a.BGPNode.SetStatus(ctx, withTransitions(status, v1alpha1.BGPNodeStatus{}))
 }

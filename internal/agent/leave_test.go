@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/speaker"
 )
 
@@ -29,10 +30,16 @@ func TestHowAnAgentLeaves(t *testing.T) {
 			inBubble(t, func(_ *testing.T, w *world) {
 				*w.workload = row.workload
 				w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
+				w.speaker.Establish("tor")
 				start := time.Now()
 				w.Expect(w.stop()).To(Succeed())
 				w.Expect(time.Since(start)).To(Equal(row.within))
 
+				if row.want == speaker.WithdrawRoutes {
+					w.Expect(w.bgpNode.stands().Sessions).To(ConsistOf(HaveField("State", v1alpha1.SessionIdle)))
+				} else {
+					w.Expect(w.bgpNode.writes()).To(BeEmpty())
+				}
 				mode, closed := w.speaker.Closed()
 				w.Expect(closed).To(BeTrue())
 				w.Expect(mode).To(Equal(row.want))

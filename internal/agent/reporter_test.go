@@ -63,14 +63,14 @@ func (n *nodeStatus) writes() []time.Time {
 	return slices.Clone(n.written)
 }
 
-// report runs a reporter until the story ends.
-func (w *world) report(t *testing.T, n *nodeStatus) (stop func()) {
+// report runs a reporter until it is stopped.
+func (w *world) report(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		(&agent.Reporter{Agent: w.agent, Node: n, Metrics: w.loop, Log: logr.Discard()}).Run(ctx)
+		(&agent.Reporter{Agent: w.agent, Node: w.bgpNode, Metrics: w.loop, Log: logr.Discard()}).Run(ctx)
 	}()
 	return func() { cancel(); <-done }
 }
@@ -78,22 +78,20 @@ func (w *world) report(t *testing.T, n *nodeStatus) (stop func()) {
 func TestNoStatusBeforeTheAgentKnowsWhatToDo(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		n := &nodeStatus{}
-		defer w.report(t, n)()
+		defer w.report(t)()
 		w.hear(node(), tor())
 		pass(time.Minute)
-		w.Expect(n.writes()).To(BeEmpty())
+		w.Expect(w.bgpNode.writes()).To(BeEmpty())
 	})
 }
 
 func TestTheFirstChangeIsWrittenAtOnceAndABurstOnceASecond(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		n := &nodeStatus{}
-		defer w.report(t, n)()
+		defer w.report(t)()
 		start := time.Now()
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), endpointHere("a"))
-		w.Expect(n.writes()).To(Equal([]time.Time{start}))
+		w.Expect(w.bgpNode.writes()).To(Equal([]time.Time{start}))
 
 		w.speaker.Establish("tor")
 		for i := range 250 {
@@ -101,55 +99,53 @@ func TestTheFirstChangeIsWrittenAtOnceAndABurstOnceASecond(t *testing.T) {
 			w.hear(local("a", fmt.Sprintf("10.49.0.%d", i)))
 		}
 		pass(time.Hour)
-		w.Expect(n.writes()).To(Equal([]time.Time{start, start.Add(1 * time.Second), start.Add(2 * time.Second), start.Add(3 * time.Second)}))
-		w.Expect(n.stands().Advertisements).To(ContainElement(HaveField("Prefix", "10.49.0.249/32")))
+		w.Expect(w.bgpNode.writes()).To(Equal([]time.Time{start, start.Add(1 * time.Second), start.Add(2 * time.Second), start.Add(3 * time.Second)}))
+		w.Expect(w.bgpNode.stands().Advertisements).To(ContainElement(HaveField("Prefix", "10.49.0.249/32")))
 	})
 }
 
 func TestNothingIsWrittenWhereNothingChanged(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		n := &nodeStatus{}
-		defer w.report(t, n)()
+		defer w.report(t)()
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 		pass(time.Minute)
 		for range 10 {
 			w.hear(node())
 			pass(time.Second)
 		}
-		w.Expect(n.writes()).To(HaveLen(1))
+		w.Expect(w.bgpNode.writes()).To(HaveLen(1))
 
-		stop := w.report(t, n) // As an agent that starts again and finds what it would say.
+		stop := w.report(t) // As an agent that starts again and finds what it would say.
 		w.hear(node())
 		pass(time.Minute)
 		stop()
-		w.Expect(n.writes()).To(HaveLen(1))
+		w.Expect(w.bgpNode.writes()).To(HaveLen(1))
 	})
 }
 
 func TestAStatusThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		n := &nodeStatus{err: errors.New("connection refused")}
-		defer w.report(t, n)()
+		w.bgpNode.fail(errors.New("connection refused"))
+		defer w.report(t)()
 		w.hearAll(tor(), node())
 		pass(90*time.Second + time.Millisecond)
-		w.Expect(n.writes()).To(BeEmpty())
+		w.Expect(w.bgpNode.writes()).To(BeEmpty())
 
-		n.fail(nil)
+		w.bgpNode.fail(nil)
 		back := time.Now()
 		pass(time.Minute)
-		w.Expect(n.writes()).To(HaveLen(1))
-		w.Expect(n.writes()[0].Sub(back)).To(BeNumerically("<=", time.Second))
+		w.Expect(w.bgpNode.writes()).To(HaveLen(1))
+		w.Expect(w.bgpNode.writes()[0].Sub(back)).To(BeNumerically("<=", time.Second))
 	})
 }
 
 func TestAConditionRemembersWhenItChanged(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		n := &nodeStatus{}
-		defer w.report(t, n)()
-		ready := func() metav1.Condition { return n.stands().Conditions[0] }
+		defer w.report(t)()
+		ready := func() metav1.Condition { return w.bgpNode.stands().Conditions[0] }
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 		down := ready()
 		w.Expect(down.Status).To(Equal(metav1.ConditionFalse))
@@ -163,7 +159,7 @@ func TestAConditionRemembersWhenItChanged(t *testing.T) {
 
 		pass(time.Minute)
 		w.hear(blocks("10.49.0.0/16", "10.50.0.0/16"))
-		w.Expect(n.writes()).To(HaveLen(3))
+		w.Expect(w.bgpNode.writes()).To(HaveLen(3))
 		w.Expect(ready()).To(Equal(up))
 	})
 }

@@ -44,8 +44,7 @@ func (a *Agent) status() (v1alpha1.BGPNodeStatus, bool) {
 		return v1alpha1.BGPNodeStatus{}, false
 	}
 	observed := a.Speaker.Observe()
-	sent := a.table.Routes(maxAdvertisements)
-	sent = slices.DeleteFunc(sent, func(r advertise.Route) bool { return a.Speaker.Advertised(r.Prefix) == 0 })
+	sent := a.sent(observed)
 	return v1alpha1.BGPNodeStatus{
 		ASNumber:       int64(a.intent.ASN),
 		RouterID:       a.intent.RouterID.String(),
@@ -56,6 +55,16 @@ func (a *Agent) status() (v1alpha1.BGPNodeStatus, bool) {
 		Advertisements: nodeAdvertisements(sent),
 		Truncated:      observed.RoutesIPv4+observed.RoutesIPv6 > len(sent),
 	}, true
+}
+
+// sent returns the first of the routes that are on the wire.
+func (a *Agent) sent(observed bgp.Speaker) []advertise.Route {
+	if observed.RoutesIPv4+observed.RoutesIPv6 == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(a.table.Routes(maxAdvertisements), func(r advertise.Route) bool {
+		return a.Speaker.Advertised(r.Prefix) == 0
+	})
 }
 
 func nodeAdvertisements(routes []advertise.Route) []v1alpha1.NodeAdvertisement {

@@ -35,6 +35,7 @@ type world struct {
 	speaker  *speakertest.Fake
 	marker   *marker
 	workload *workload
+	bgpNode  *nodeStatus
 	registry *prometheus.Registry
 	loop     *metrics.Loop
 	warnings chan agent.Warning
@@ -53,6 +54,7 @@ func inBubble(t *testing.T, story func(t *testing.T, w *world), wrap ...func(spe
 			speaker:  &speakertest.Fake{},
 			marker:   &marker{},
 			workload: &workload{},
+			bgpNode:  &nodeStatus{},
 			registry: prometheus.NewRegistry(),
 			warnings: make(chan agent.Warning, 1),
 		}
@@ -64,6 +66,7 @@ func inBubble(t *testing.T, story func(t *testing.T, w *world), wrap ...func(spe
 		w.agent = agent.New(agent.Config{
 			Node: "node-1", Version: "v1", Log: logr.Discard(),
 			Inputs: w.inputs, Speaker: spoken, Marker: w.marker, Workload: w.workload,
+			BGPNode:  w.bgpNode,
 			Warnings: w.warnings, Metrics: w.loop,
 		})
 		ctx, cancel := context.WithCancel(t.Context())

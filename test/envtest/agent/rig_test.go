@@ -75,12 +75,12 @@ func startAgent(t *testing.T, server *apiserver.Server) *rig {
 
 	log := testr.New(t)
 	loop := metrics.NewLoop(prometheus.NewRegistry())
-	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
+	inputs, warnings, bgpNode := input.NewQueue(), make(chan agent.Warning, 16), clients.BGPNode("node-1")
 	r.agent = agent.New(agent.Config{
 		Node: "node-1", Version: "v1", Log: log, Inputs: inputs, Speaker: r.speaker, Marker: marker,
-		Workload: clients.DaemonSet("herald-system", "herald-agent"), Warnings: warnings, Metrics: loop,
+		Workload: clients.DaemonSet("herald-system", "herald-agent"), BGPNode: bgpNode, Warnings: warnings, Metrics: loop,
 	})
-	reporter := &agent.Reporter{Agent: r.agent, Node: clients.BGPNode("node-1"), Metrics: loop, Log: log}
+	reporter := &agent.Reporter{Agent: r.agent, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: r.agent, Lease: clients.Lease("herald-system", "node-1"), Log: log}
 
 	ctx, cancel := context.WithCancel(logr.NewContext(context.WithoutCancel(t.Context()), log))
