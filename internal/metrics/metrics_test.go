@@ -1,0 +1,58 @@
+package metrics_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/metrics"
+)
+
+func TestWhatAScrapeSees(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	observed := bgp.Speaker{
+		Sessions: []bgp.Session{
+			{Peer: bgp.Peer{Name: "tor"}, State: bgp.Established, Advertised: 7, Received: 3, Flaps: 2, UpdatesSent: 11},
+			{Peer: bgp.Peer{Name: "tor-2"}, State: bgp.Active},
+		},
+		RoutesIPv4: 6, RoutesIPv6: 1,
+	}
+	registry := metrics.NewRegistry("v1", func() bgp.Speaker { return observed })
+	metrics.NewLoop(registry)
+
+	page := scrape(g, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	for _, series := range []string{
+		`herald_build_info{version="v1"} 1`,
+		`herald_bgp_session_state{peer="tor",state="Established"} 1`,
+		`herald_bgp_session_state{peer="tor",state="Active"} 0`,
+		`herald_bgp_session_state{peer="tor-2",state="Active"} 1`,
+		`herald_bgp_session_established{peer="tor"} 1`,
+		`herald_bgp_session_established{peer="tor-2"} 0`,
+		`herald_bgp_session_flaps_total{peer="tor"} 2`,
+		`herald_bgp_session_advertised_prefixes{peer="tor"} 7`,
+		`herald_bgp_session_received_prefixes{peer="tor"} 3`,
+		`herald_bgp_session_updates_sent_total{peer="tor"} 11`,
+		`herald_advertised_paths{family="IPv4"} 6`,
+		`herald_advertised_paths{family="IPv6"} 1`,
+		`herald_status_writes_total{result="error"} 0`,
+		`herald_compute_duration_seconds_count 0`,
+	} {
+		g.Expect(page).To(ContainSubstring(series + "\n"))
+	}
+
+	observed.Sessions = observed.Sessions[:1]
+	g.Expect(scrape(g, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))).NotTo(ContainSubstring("tor-2"),
+		"no series outlives its peer")
+}
+
+func scrape(g *WithT, handler http.Handler) string {
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	g.Expect(answer.Code).To(Equal(http.StatusOK))
+	return answer.Body.String()
+}
