@@ -33,6 +33,7 @@ func TestAPI(t *testing.T) {
 
 	t.Run("the seed's manifests", s.testSeed)
 	t.Run("absent, null and empty lists", s.testAbsence)
+	t.Run("the largest configuration", s.testLargest)
 	t.Run("samples", s.testSamples)
 	t.Run("columns", s.testColumns)
 	t.Run("status", s.testStatus)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 const configurationBase = `
@@ -49,6 +50,27 @@ func configurationRules() map[string]rule {
 		says: "spec.asNumber: Invalid value: 23456: asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the node's own AS number",
 	}
 	return rules
+}
+
+// testLargest checks that a configuration with every list and text at its bound costs the API server's CEL no more than it
+// may.
+func (s *suite) testLargest(t *testing.T) {
+	var blocks, communities, entries []change
+	for i := range 64 {
+		longest := fmt.Sprintf("2001:db8:1111:2222:3333:4444:5555:66%02x/128", i+16)
+		var carried []string
+		for j := range 64 {
+			carried = append(carried, fmt.Sprintf("42949672%02d:42949672%02d:4294967295", i, j))
+		}
+		blocks = append(blocks, change{"cidr": longest})
+		communities = append(communities, change{"name": fmt.Sprintf("c%062d", i), "value": carried[0]})
+		entries = append(entries, change{"cidr": longest, "communities": carried})
+	}
+	largest := configurationKind().object(t, change{
+		"spec.serviceClusterIPs": blocks, "spec.serviceExternalIPs": blocks, "spec.serviceLoadBalancerIPs": blocks,
+		"spec.communities": communities, "spec.prefixAdvertisements": entries,
+	})
+	expect(t, s.dryRun(t, largest), nil)
 }
 
 func (t table) roles() {

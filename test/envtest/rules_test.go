@@ -43,25 +43,24 @@ type kind struct {
 	validate func(object []byte) (field.ErrorList, error)
 }
 
-func kinds() []kind {
-	return []kind{
-		{"BGPConfiguration", configurationBase, configurationRules(), validated(func(c *v1alpha1.BGPConfiguration) field.ErrorList {
-			return validate.Configuration(c).Errors
-		})},
-		{"BGPPeer", peerBase, peerRules(), validated(func(p *v1alpha1.BGPPeer) field.ErrorList { return validate.Peer(p).Errors })},
-		{"ExternalIPPool", poolBase, poolRules(), validated(func(p *v1alpha1.ExternalIPPool) field.ErrorList {
-			return validate.Pool(p).Errors
-		})},
-	}
+// kinds returns the kinds that have a spec.
+func kinds() []kind { return []kind{configurationKind(), peerKind(), poolKind()} }
+
+func configurationKind() kind {
+	return kind{"BGPConfiguration", configurationBase, configurationRules(), validated(validate.Configuration)}
 }
 
-func validated[T any](check func(*T) field.ErrorList) func([]byte) (field.ErrorList, error) {
+func peerKind() kind { return kind{"BGPPeer", peerBase, peerRules(), validated(validate.Peer)} }
+
+func poolKind() kind { return kind{"ExternalIPPool", poolBase, poolRules(), validated(validate.Pool)} }
+
+func validated[T any](check func(*T) validate.Findings) func([]byte) (field.ErrorList, error) {
 	return func(text []byte) (field.ErrorList, error) {
 		object := new(T)
 		if err := json.Unmarshal(text, object); err != nil {
 			return nil, err
 		}
-		return check(object), nil
+		return check(object).Errors, nil
 	}
 }
 
