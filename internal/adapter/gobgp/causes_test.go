@@ -122,6 +122,7 @@ func TestOneBadPeerLeavesTheOthersAlone(t *testing.T) {
 
 // A router that takes connections only to drop them is dialled again and again, but not in a spin.
 func TestFlappingPeerIsDamped(t *testing.T) {
+	t.Parallel()
 	config := helper(64512)
 	config.HangUp = true
 	router := newRouter(t, "127.0.0.2", config)

@@ -111,7 +111,7 @@ func (l *link) drain() {
 
 // toRouter relays what the engine sends.
 func (l *link) toRouter() error {
-	reader := bufio.NewReaderSize(l.engine.conn, 16*maxMessageLength)
+	reader := bufio.NewReaderSize(l.engine.conn, bufferSize)
 	buffer := make([]byte, maxMessageLength)
 	var unflushed []changes
 	for {
@@ -119,28 +119,18 @@ func (l *link) toRouter() error {
 		if err != nil {
 			return errors.New("the engine closed the session")
 		}
-		switch m.kind() {
-		case packet.BGP_MSG_OPEN:
-			if m, err = rewriteOpen(m, l.session.restarting()); err != nil {
-				return err
-			}
-		case packet.BGP_MSG_KEEPALIVE:
-			if first := l.confirm(engineSide); !first && l.handshake.isTimeless() {
-				continue
-			}
-		case packet.BGP_MSG_UPDATE:
-			update, err := readUpdate(m)
-			if err != nil {
-				return err
-			}
-			unflushed = append(unflushed, update)
-		case packet.BGP_MSG_NOTIFICATION:
+		if m.kind() == packet.BGP_MSG_NOTIFICATION {
 			l.fail(sentCause(m))
 			l.farewell(m)
 			return nil
 		}
+		out, update, err := l.outgoing(m)
+		if err != nil {
+			return err
+		}
+		unflushed = append(unflushed, update...)
 		more := reader.Buffered() > 0
-		if err := l.router.send(m, more); err != nil {
+		if err := l.router.send(out, more); err != nil {
 			return writeCause(err)
 		}
 		if !more {
@@ -152,9 +142,29 @@ func (l *link) toRouter() error {
 	}
 }
 
+// outgoing returns a message of the engine as the router shall see it, empty where it shall not, and what it says if it
+// is an UPDATE.
+func (l *link) outgoing(m message) (message, []changes, error) {
+	switch m.kind() {
+	case packet.BGP_MSG_OPEN:
+		out, err := rewriteOpen(m, l.session.restarting())
+		return out, nil, err
+	case packet.BGP_MSG_KEEPALIVE:
+		if first := l.confirm(engineSide); !first && l.handshake.isTimeless() {
+			return nil, nil, nil
+		}
+		return m, nil, nil
+	case packet.BGP_MSG_UPDATE:
+		update, err := readUpdate(m)
+		return m, []changes{update}, err
+	default:
+		return m, nil, nil
+	}
+}
+
 // toEngine relays what the router sends. Of an UPDATE the engine gets a sign of life only.
 func (l *link) toEngine() error {
-	reader := bufio.NewReaderSize(l.router.conn, 16*maxMessageLength)
+	reader := bufio.NewReaderSize(l.router.conn, bufferSize)
 	buffer := make([]byte, maxMessageLength)
 	if err := l.router.conn.SetReadDeadline(time.Now().Add(l.peer.HoldTime)); err != nil {
 		return err
@@ -185,7 +195,7 @@ func (l *link) toEngine() error {
 			m = alive
 		}
 		if err := l.engine.send(m, false); err != nil {
-			return nil // The engine hung up, and has said why.
+			return nil //nolint:nilerr // The engine hung up, and has said why.
 		}
 	}
 }
@@ -209,11 +219,11 @@ func (l *link) takeOpen(m message) (message, error) {
 	return m, l.router.conn.SetReadDeadline(time.Time{}) // Now the engine's hold timer watches.
 }
 
-// refuse counts what the peer announces. What cannot be read counts for nothing, since nothing is kept of it.
+// refuse counts what the peer announces.
 func (l *link) refuse(m message) error {
 	update, err := readUpdate(m)
 	if err != nil {
-		return nil //nolint:nilerr // See above.
+		return nil //nolint:nilerr // What cannot be read is nothing that is kept.
 	}
 	if err := l.session.refused(update); err != nil {
 		l.cease(packet.BGP_ERROR_SUB_MAXIMUM_NUMBER_OF_PREFIXES_REACHED)

@@ -17,8 +17,11 @@ type outlet struct {
 	closed   bool          // the last message is out
 }
 
+// bufferSize holds the messages that go together.
+const bufferSize = 4 * maxMessageLength
+
 func newOutlet(conn net.Conn) *outlet {
-	return &outlet{conn: conn, writer: bufio.NewWriterSize(conn, 16*maxMessageLength)}
+	return &outlet{conn: conn, writer: bufio.NewWriterSize(conn, bufferSize)}
 }
 
 // setPatience bounds how long the other side may keep a message waiting.

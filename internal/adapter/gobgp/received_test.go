@@ -55,6 +55,7 @@ func received(s *gobgp.Speaker) func() int {
 }
 
 func TestReceivedRoutesAreCountedAndRefused(t *testing.T) {
+	t.Parallel()
 	g := NewWithT(t)
 	router := newRouter(t, "127.0.0.2", helper(64512))
 	s := newSpeaker(t, gobgp.Options{})
@@ -72,6 +73,7 @@ func TestReceivedRoutesAreCountedAndRefused(t *testing.T) {
 }
 
 func TestPrefixLimitClosesTheSession(t *testing.T) {
+	t.Parallel()
 	for _, family := range []bgp.Family{bgp.IPv4, bgp.IPv6} {
 		t.Run(family.String(), func(t *testing.T) {
 			g := NewWithT(t)
@@ -101,6 +103,7 @@ func TestPrefixLimitClosesTheSession(t *testing.T) {
 
 // A peer that sends UPDATEs and nothing else for longer than the hold time is alive.
 func TestUpdatesKeepTheSessionAlive(t *testing.T) {
+	t.Parallel()
 	router := newRouter(t, "127.0.0.2", helper(64512))
 	s := newSpeaker(t, gobgp.Options{})
 	run(t, s, addPeers(peerOf("tor", router, shortHoldTime)))

@@ -68,12 +68,15 @@ func (v view) export(path bgp.Path) (bgp.Advertisement, bool) {
 	return out, ok && out.NextHop.IsValid()
 }
 
-// open starts the engine for a peer and fills its RIB.
+// open starts the engine for a peer and fills its RIB. After an error the engine is stopped.
 func (r *rib) open(ctx context.Context, peer bgp.Peer) error {
 	if err := r.engine.start(ctx, peer); err != nil {
 		return err
 	}
-	return r.look(ctx, view{peer: peer, local: peer.SourceAddress})
+	if err := r.look(ctx, view{peer: peer, local: peer.SourceAddress}); err != nil {
+		return errors.Join(err, r.close(ctx))
+	}
+	return nil
 }
 
 // close stops the engine, with nothing left in its RIB.

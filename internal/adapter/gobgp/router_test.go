@@ -64,15 +64,15 @@ type connection struct {
 	ended        error
 }
 
-func newRouter(t testing.TB, address string, config routerConfig) *testRouter {
-	t.Helper()
+func newRouter(tb testing.TB, address string, config routerConfig) *testRouter {
+	tb.Helper()
 	var listen net.ListenConfig
-	listener, err := listen.Listen(t.Context(), "tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
+	listener, err := listen.Listen(tb.Context(), "tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := &testRouter{listener: listener, config: config}
-	t.Cleanup(r.close)
+	tb.Cleanup(r.close)
 	go r.serve()
 	return r
 }
@@ -442,9 +442,9 @@ func readPacket(r io.Reader) (*packet.BGPMessage, error) {
 	if length < packet.BGP_HEADER_LENGTH {
 		return nil, errors.New("a message is shorter than its header")
 	}
-	raw := append(header, make([]byte, int(length)-len(header))...)
-	if _, err := io.ReadFull(r, raw[len(header):]); err != nil {
+	body := make([]byte, int(length)-len(header))
+	if _, err := io.ReadFull(r, body); err != nil {
 		return nil, err
 	}
-	return packet.ParseBGPMessage(raw)
+	return packet.ParseBGPMessage(slices.Concat(header, body))
 }

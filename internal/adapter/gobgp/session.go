@@ -23,7 +23,7 @@ type session struct {
 	rib   *rib
 	page  *page
 	nudge func()
-	retry chan struct{} // receives when the wait for the next attempt has lost its reason
+	again chan struct{} // receives when the wait for the next attempt has lost its reason
 
 	mu        sync.Mutex
 	observed  bgp.Session // Advertised is the page's to say
@@ -68,7 +68,7 @@ func (s *session) stop(ctx context.Context, last farewell, cause error) error {
 		err = s.leave(ctx, link, last)
 	}
 	<-s.stopped
-	s.enter(bgp.Idle, func(o *bgp.Session) { o.LastError = cause.Error() })
+	s.down(bgp.Idle, func(o *bgp.Session) { o.LastError = cause.Error() })
 	return err
 }
 
@@ -117,7 +117,7 @@ func (s *session) update(ctx context.Context, to bgp.Peer) error {
 // run connects, and connects again, until the context is done.
 func (s *session) run(ctx context.Context) {
 	var retry retry
-	for ctx.Err() == nil {
+	for {
 		end := s.attempt(ctx)
 		if ctx.Err() != nil {
 			return
@@ -126,7 +126,8 @@ func (s *session) run(ctx context.Context) {
 		s.ended(end.cause, wait)
 		select {
 		case <-ctx.Done():
-		case <-s.retry:
+			return
+		case <-s.again:
 		case <-time.After(wait):
 		}
 	}
@@ -153,7 +154,8 @@ func (s *session) attempt(ctx context.Context) outcome {
 		l.close() // stop may have come too early to see the link.
 	}
 	cause := l.run()
-	return outcome{cause: cause, lived: s.disconnected(cause)}
+	s.page.clear()
+	return outcome{cause: cause, lived: s.lived()}
 }
 
 // prepare readies the engine for a connection with the given local address.
@@ -164,20 +166,14 @@ func (s *session) prepare(ctx context.Context, peer bgp.Peer, local netip.Addr) 
 	return s.rib.engine.connect(ctx, peer)
 }
 
-// disconnected enters the end of a connection and returns how long the session was established on it.
-func (s *session) disconnected(cause error) time.Duration {
-	var lived time.Duration
-	s.page.clear()
-	s.enter(bgp.Idle, func(o *bgp.Session) {
-		if o.State == bgp.Established {
-			o.Flaps++
-			lived = time.Since(o.Since)
-		}
-		s.link, s.refusals = nil, nil
-		o.LocalAddress, o.HoldTime, o.Families, o.GracefulRestart, o.Received = netip.Addr{}, 0, 0, false, 0
-		o.LastError = cause.Error()
-	})
-	return lived
+// lived returns how long the session has been established, 0 if it is not.
+func (s *session) lived() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.observed.State != bgp.Established {
+		return 0
+	}
+	return time.Since(s.observed.Since)
 }
 
 // ended enters why an attempt failed. RFC 4271 calls waiting for the next one Active; a session that must stay down for a
@@ -185,19 +181,31 @@ func (s *session) disconnected(cause error) time.Duration {
 func (s *session) ended(cause error, wait time.Duration) {
 	limit := (*prefixLimitError)(nil)
 	if !errors.As(cause, &limit) {
-		s.enter(bgp.Active, func(o *bgp.Session) { o.LastError = cause.Error() })
+		s.down(bgp.Active, func(o *bgp.Session) { o.LastError = cause.Error() })
 		return
 	}
-	s.enter(bgp.Idle, func(o *bgp.Session) {
+	s.down(bgp.Idle, func(o *bgp.Session) {
 		o.LimitExceeded = true
 		o.LastError = fmt.Sprintf("%s; next attempt after %s", cause, wait)
+	})
+}
+
+// down enters that there is no connection: the loss of a session and its cause become visible together.
+func (s *session) down(state bgp.SessionState, why func(*bgp.Session)) {
+	s.enter(state, func(o *bgp.Session) {
+		if o.State == bgp.Established {
+			o.Flaps++
+		}
+		s.link, s.refusals = nil, nil
+		o.LocalAddress, o.HoldTime, o.Families, o.GracefulRestart, o.Received = netip.Addr{}, 0, 0, false, 0
+		why(o)
 	})
 }
 
 // tryAgain ends the wait for the next attempt: what it waited for may have changed.
 func (s *session) tryAgain() {
 	select {
-	case s.retry <- struct{}{}:
+	case s.again <- struct{}{}:
 	default:
 	}
 }

@@ -86,7 +86,7 @@ func sound(steps []plan.Step) ([]plan.Step, []error) {
 // batch returns how many steps at the front can run together: those that are about routes, or those of one verb.
 func batch(steps []plan.Step) int {
 	n := slices.IndexFunc(steps, func(step plan.Step) bool {
-		return step.Verb != steps[0].Verb && !(isRoute(step) && isRoute(steps[0]))
+		return step.Verb != steps[0].Verb && (!isRoute(step) || !isRoute(steps[0]))
 	})
 	if n < 0 {
 		return len(steps)
@@ -142,11 +142,12 @@ func (s *Speaker) addPeer(ctx context.Context, peer bgp.Peer) error {
 		rib:       &rib{engine: s.engines.take(), table: s.table},
 		page:      s.book.newPage(),
 		nudge:     s.nudge,
-		retry:     make(chan struct{}, 1),
+		again:     make(chan struct{}, 1),
 		observed:  bgp.Session{Peer: peer},
 		preserved: s.options.ForwardingPreserved,
 	}
 	if err := added.rib.open(ctx, peer); err != nil {
+		s.engines.give(added.rib.engine)
 		return fmt.Errorf("add peer %s: %w", peer.Name, err)
 	}
 	s.mu.Lock()

@@ -24,11 +24,11 @@ const (
 	tick     = time.Millisecond
 )
 
-func newSpeaker(t testing.TB, options gobgp.Options) *gobgp.Speaker {
-	t.Helper()
+func newSpeaker(tb testing.TB, options gobgp.Options) *gobgp.Speaker {
+	tb.Helper()
 	options.Log = logr.Discard()
 	s := gobgp.New(options)
-	t.Cleanup(func() { _ = s.Close(t.Context(), speaker.KeepRoutes) })
+	tb.Cleanup(func() { _ = s.Close(tb.Context(), speaker.KeepRoutes) })
 	return s
 }
 
@@ -93,10 +93,10 @@ func hostRoutes(n int) []bgp.Path {
 	return out
 }
 
-func run(t testing.TB, s *gobgp.Speaker, groups ...[]plan.Step) {
-	t.Helper()
-	if err := s.Run(t.Context(), plan.Order(groups...)); err != nil {
-		t.Fatal(err)
+func run(tb testing.TB, s *gobgp.Speaker, groups ...[]plan.Step) {
+	tb.Helper()
+	if err := s.Run(tb.Context(), plan.Order(groups...)); err != nil {
+		tb.Fatal(err)
 	}
 }
 
@@ -113,10 +113,10 @@ func session(s *gobgp.Speaker, name string) bgp.Session {
 }
 
 // eventuallyEstablished waits for a session that has come up and been lost so often.
-func eventuallyEstablished(t testing.TB, s *gobgp.Speaker, name string, flaps int) bgp.Session {
-	t.Helper()
+func eventuallyEstablished(tb testing.TB, s *gobgp.Speaker, name string, flaps int) bgp.Session {
+	tb.Helper()
 	var last bgp.Session
-	NewWithT(t).Eventually(func() bool {
+	NewWithT(tb).Eventually(func() bool {
 		last = session(s, name)
 		return last.State == bgp.Established && last.Flaps == flaps
 	}, patience, tick).Should(BeTrue(), func() string { return fmt.Sprintf("%+v", last) })
@@ -124,23 +124,23 @@ func eventuallyEstablished(t testing.TB, s *gobgp.Speaker, name string, flaps in
 }
 
 // eventuallyCause waits until a session says why it is down.
-func eventuallyCause(t testing.TB, s *gobgp.Speaker, name, cause string) bgp.Session {
-	t.Helper()
-	NewWithT(t).Eventually(func() string { return session(s, name).LastError }, patience, tick).Should(ContainSubstring(cause))
+func eventuallyCause(tb testing.TB, s *gobgp.Speaker, name, cause string) bgp.Session {
+	tb.Helper()
+	NewWithT(tb).Eventually(func() string { return session(s, name).LastError }, patience, tick).Should(ContainSubstring(cause))
 	return session(s, name)
 }
 
 // eventuallyConsistent waits until the router has exactly what a session with the peer exports of the paths, and until the
 // speaker's book says the same.
-func eventuallyConsistent(t testing.TB, s *gobgp.Speaker, router *testRouter, peer bgp.Peer, paths []bgp.Path) {
-	t.Helper()
+func eventuallyConsistent(tb testing.TB, s *gobgp.Speaker, router *testRouter, peer bgp.Peer, paths []bgp.Path) {
+	tb.Helper()
 	want := map[netip.Prefix]bgp.Advertisement{}
 	for _, path := range paths {
 		if out, ok := bgp.Export(peer, path); ok {
 			want[path.Prefix] = out
 		}
 	}
-	g := NewWithT(t)
+	g := NewWithT(tb)
 	g.Eventually(func() bool { return maps.Equal(want, router.table()) }, patience, tick).Should(BeTrue(), func() string {
 		return "what the router has (-want +got):\n" +
 			cmp.Diff(want, router.table(), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, bgp.Communities{}))

@@ -15,6 +15,7 @@ import (
 
 func TestSpeakerPassesTheSuite(t *testing.T) {
 	speakertest.Suite(t, func(t *testing.T) speakertest.Lab {
+		t.Helper()
 		return &suiteLab{speaker: newSpeaker(t, gobgp.Options{ForwardingPreserved: true})}
 	})
 }
@@ -28,6 +29,7 @@ type suiteLab struct {
 func (l *suiteLab) Speaker() speaker.Speaker { return l.speaker }
 
 func (l *suiteLab) NewRouter(t *testing.T, name string) (bgp.Peer, speakertest.Router) {
+	t.Helper()
 	l.routers++
 	router := newRouter(t, fmt.Sprintf("127.0.0.%d", 1+l.routers), helper(64513))
 	return peerOf(name, router), suiteRouter{router}

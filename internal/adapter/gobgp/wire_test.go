@@ -18,6 +18,7 @@ import (
 
 // TestAttributesOnTheWire says what an UPDATE carries, by kind of session, in full: it does not ask bgp.Export.
 func TestAttributesOnTheWire(t *testing.T) {
+	t.Parallel()
 	v4, v6 := netip.MustParseAddr("192.168.1.11"), netip.MustParseAddr("2001:db8:1::11")
 	colors := bgp.CommunitiesOf(
 		bgp.Community{Global: 64512, Data1: 1}, bgp.Community{Global: 64512, Data1: 666},
@@ -166,6 +167,7 @@ func TestOpenDoesNotTellTheHost(t *testing.T) {
 }
 
 func TestHoldTimeIsTheLowerOfBoth(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ router, want time.Duration }{
 		"the router's":         {9 * time.Second, 9 * time.Second},
 		"ours":                 {240 * time.Second, 90 * time.Second},
@@ -188,6 +190,7 @@ func TestHoldTimeIsTheLowerOfBoth(t *testing.T) {
 
 // A session without hold time gets no KEEPALIVE after the first, and none is missed.
 func TestSessionWithoutHoldTimeOutlivesOurs(t *testing.T) {
+	t.Parallel()
 	config := helper(64512)
 	config.HoldTime = 0
 	router := newRouter(t, "127.0.0.2", config)

@@ -64,10 +64,11 @@ func checkPeer(p bgp.Peer) error {
 		{isBetween(p.KeepaliveTime, time.Second, p.HoldTime), "KeepaliveTime: want 1 s up to the hold time"},
 		{p.ConnectRetryTime > 0, "ConnectRetryTime: want more than 0"},
 		{p.Families != 0, "Families: want at least one"},
-		{!restart.Enabled || isBetween(restart.RestartTime, time.Second, maxRestartTime),
-			"GracefulRestart.RestartTime: want 1 s to 4095 s"},
-		{!p.SourceAddress.IsValid() || bgp.FamilyOf(p.SourceAddress) == bgp.FamilyOf(p.Address.Addr()),
-			"SourceAddress: want an address of the same family as Address"},
+		{
+			!restart.Enabled || isBetween(restart.RestartTime, time.Second, maxRestartTime),
+			"GracefulRestart.RestartTime: want 1 s to 4095 s",
+		},
+		{isOf(bgp.FamilyOf(p.Address.Addr()), p.SourceAddress), "SourceAddress: want an address of the same family as Address"},
 		{isOf(bgp.IPv4, p.NextHopIPv4), "NextHopIPv4: want an IPv4 address"},
 		{isOf(bgp.IPv6, p.NextHopIPv6), "NextHopIPv6: want an IPv6 address"},
 	} {

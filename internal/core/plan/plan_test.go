@@ -64,7 +64,7 @@ func TestPeers(t *testing.T) {
 			desired: []bgp.Peer{peer("b"), peer("a")},
 			want:    []string{"AddPeer a None", "AddPeer b None"},
 		},
-		"what goes goes before what comes": {
+		"what leaves does so before what comes": {
 			observed: []bgp.Peer{peer("old"), peer("older")},
 			desired:  []bgp.Peer{peer("new")},
 			want:     []string{"RemovePeer old SessionDrop", "RemovePeer older SessionDrop", "AddPeer new None"},

@@ -39,6 +39,7 @@ const patience = 10 * time.Second
 
 // Suite holds a speaker to what the port promises.
 func Suite(t *testing.T, newLab func(t *testing.T) Lab) {
+	t.Helper()
 	for name, test := range map[string]func(*bench){
 		"paths that were there before the peer are sent when the session comes up": (*bench).pathsBeforePeers,
 		"paths follow the table while the session is up":                           (*bench).pathsFollowTheTable,
