@@ -29,8 +29,8 @@ func (l *Lab) Config(ctx context.Context) (*rest.Config, error) {
 		return nil, fmt.Errorf("read the lab's kubeconfig: %w", err)
 	}
 	config.QPS = -1
-	config.Dial = func(_ context.Context, _, address string) (net.Conn, error) {
-		return l.Dial(topology.ControlPlane, address)
+	config.Dial = func(ctx context.Context, _, address string) (net.Conn, error) {
+		return l.Dial(ctx, topology.ControlPlane, address)
 	}
 	return config, nil
 }
@@ -50,8 +50,9 @@ func (l *Lab) Client(ctx context.Context) (client.Client, error) {
 	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// Dial connects to a TCP address as it is seen from a host of the lab. The connection ends with the probe that relays it.
-func (l *Lab) Dial(host, address string) (net.Conn, error) {
+// Dial connects to a TCP address as it is seen from a host of the lab. The connection outlives the context and ends
+// with the probe that relays it.
+func (l *Lab) Dial(ctx context.Context, host, address string) (net.Conn, error) {
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a pair of sockets: %w", err)
@@ -59,7 +60,7 @@ func (l *Lab) Dial(host, address string) (net.Conn, error) {
 	ours, theirs := os.NewFile(uintptr(ends[0]), "ours"), os.NewFile(uintptr(ends[1]), "theirs")
 	defer ours.Close()
 	defer theirs.Close()
-	relay := l.command(context.Background(), "exec", host, "--", l.binaries.Probe, "dial", address)
+	relay := l.command(context.WithoutCancel(ctx), "exec", host, "--", l.binaries.Probe, "dial", address)
 	relay.Stdin, relay.Stdout = theirs, theirs
 	if err := relay.Start(); err != nil {
 		return nil, fmt.Errorf("dial %s from %s: %w", address, host, err)
