@@ -10,18 +10,12 @@ import (
 	"time"
 
 	"github.com/herald-network/herald/test/lab/proc"
+	"github.com/herald-network/herald/test/lab/sandbox"
 )
 
 func TestMain(m *testing.M) {
 	proc.Enter()
-	os.Exit(m.Run())
-}
-
-func needsRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("makes mount namespaces, which needs root")
-	}
+	os.Exit(sandbox.RunTests(context.Background(), m))
 }
 
 // run starts a shell with the script, waits for its end and returns what it wrote and its exit status.
@@ -71,7 +65,6 @@ func TestWhatCannotBeStartedIsAnErrorThatSaysWhy(t *testing.T) {
 }
 
 func TestMissingMountSourceIsAnError(t *testing.T) {
-	needsRoot(t)
 	view := proc.View{Mounts: []proc.Mount{{Source: "/no/such", Target: "/mnt"}}}
 	_, err := proc.Start(t.Context(), proc.Spec{Name: "x", Args: []string{"true"}, View: view})
 	if err == nil || !strings.Contains(err.Error(), "mount /no/such at /mnt") {
@@ -80,7 +73,6 @@ func TestMissingMountSourceIsAnError(t *testing.T) {
 }
 
 func TestMountsAreSeenAtTheirTargetsAndNowhereElse(t *testing.T) {
-	needsRoot(t)
 	source := t.TempDir()
 	file := filepath.Join(source, "token")
 	if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
@@ -112,7 +104,6 @@ func TestMountsAreSeenAtTheirTargetsAndNowhereElse(t *testing.T) {
 }
 
 func TestReadOnlyMountRefusesWrites(t *testing.T) {
-	needsRoot(t)
 	source := t.TempDir()
 	view := proc.View{Mounts: []proc.Mount{
 		{Source: source, Target: "/mnt", ReadOnly: true},
@@ -124,7 +115,6 @@ func TestReadOnlyMountRefusesWrites(t *testing.T) {
 }
 
 func TestHostnameIsTheProcesssOwn(t *testing.T) {
-	needsRoot(t)
 	if output, _ := run(t, proc.Spec{View: proc.View{Hostname: "node-7"}}, "uname -n"); output != "node-7" {
 		t.Errorf("got %q", output)
 	}
@@ -134,7 +124,6 @@ func TestHostnameIsTheProcesssOwn(t *testing.T) {
 }
 
 func TestFirstOfItsNamespaceTakesItsChildrenWithIt(t *testing.T) {
-	needsRoot(t)
 	flag := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(flag, 0o600); err != nil {
 		t.Fatal(err)

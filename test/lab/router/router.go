@@ -101,7 +101,7 @@ func (k Kind) Part(name string) part.Part {
 	case BIRD:
 		p.Processes = []part.Process{{Args: []string{"bird", "-f"}, ReadyFile: "/run/bird/bird.ctl"}}
 	case FRR:
-		options := []string{"--user=root", "--group=root", "--vty_port=0", "--log=stdout"}
+		options := []string{"--user=root", "--group=root", "--vty_port=0", "--log=stdout", "--log-level=informational"}
 		p.Processes = []part.Process{
 			{Args: append([]string{"/usr/lib/frr/zebra"}, options...), ReadyFile: "/run/frr/zserv.api"},
 			{Args: append([]string{"/usr/lib/frr/bgpd"}, options...), ReadyFile: "/run/frr/bgpd.vty"},
