@@ -27,8 +27,8 @@ func fileChanges(path string, request reconcile.Request) source.Source {
 			return fmt.Errorf("watch %s: %w", path, errors.Join(err, watcher.Close()))
 		}
 		go func() {
-			defer watcher.Close()
 			relay(ctx, watcher, func() { queue.Add(request) })
+			_ = watcher.Close() // There is nothing left to lose.
 		}()
 		return nil
 	})

@@ -4,7 +4,7 @@ package agent
 import _ "embed"
 
 //go:embed daemonset.yaml
-var daemonSet []byte //nolint:gochecknoglobals // Only a variable can be embedded.
+var daemonSet []byte
 
 // DaemonSet returns the manifest, in YAML.
 func DaemonSet() []byte { return daemonSet }

@@ -18,7 +18,7 @@ func TestNothingIsSaidBeforeEverythingIsKnown(t *testing.T) {
 	for _, missing := range input.Kinds() {
 		t.Run("but "+string(missing), func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, w *world) {
+			inBubble(t, func(w *world) {
 				w.hear(node(), tor(), blocks("10.49.0.0/16"))
 				for _, kind := range input.Kinds() {
 					if kind != missing {
@@ -27,12 +27,12 @@ func TestNothingIsSaidBeforeEverythingIsKnown(t *testing.T) {
 				}
 				w.Expect(w.speaker.Plans()).To(BeEmpty())
 				w.Expect(w.marker.set).To(BeFalse())
-				w.Expect(w.agent.Ready(t.Context())).To(MatchError("not read yet: " + string(missing)))
+				w.Expect(w.agent.Ready(w.t.Context())).To(MatchError("not read yet: " + string(missing)))
 
 				w.hear(input.Synced{Kind: missing})
 				w.Expect(w.steps()).To(HaveLen(1))
 				w.Expect(w.marker.set).To(BeTrue())
-				w.Expect(w.agent.Ready(t.Context())).To(Succeed())
+				w.Expect(w.agent.Ready(w.t.Context())).To(Succeed())
 			})
 		})
 	}
@@ -40,7 +40,7 @@ func TestNothingIsSaidBeforeEverythingIsKnown(t *testing.T) {
 
 func TestEveryRouteIsThereBeforeTheFirstPeer(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), local("nginx", "10.49.0.7"), endpointHere("nginx"))
 		w.Expect(w.steps()).To(Equal([][]string{
 			{"Advertise 10.49.0.0/16", "Advertise 10.49.0.7/32", "AddPeer tor"},
@@ -50,7 +50,7 @@ func TestEveryRouteIsThereBeforeTheFirstPeer(t *testing.T) {
 
 func TestAChangeOfOneServiceIsAllThatTheSpeakerHears(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), local("a", "10.49.0.1"), endpointHere("a"))
 		w.speaker.Establish("tor")
 
@@ -68,7 +68,7 @@ func TestAChangeOfOneServiceIsAllThatTheSpeakerHears(t *testing.T) {
 
 func TestWhatIsSaidAgainIsNoChange(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		everything := []input.Event{tor(), node(), blocks("10.49.0.0/16"), local("a", "10.49.0.1"), endpointHere("a")}
 		w.hearAll(everything...)
 		w.hearAll(everything...)
@@ -85,11 +85,11 @@ func TestANodeOutOfServiceWithdrawsAndLeaves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, w *world) {
+			inBubble(t, func(w *world) {
 				w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 				w.hear(event)
 				w.Expect(w.steps()[1:]).To(Equal([][]string{{"RemovePeer tor", "Withdraw 10.49.0.0/16"}}))
-				w.Expect(w.status(t).Conditions[0].Reason).To(Equal(string(v1alpha1.ReasonNodeExcluded)))
+				w.Expect(w.status().Conditions[0].Reason).To(Equal(string(v1alpha1.ReasonNodeExcluded)))
 
 				w.hear(node())
 				w.Expect(w.steps()[2:]).To(Equal([][]string{{"Advertise 10.49.0.0/16", "AddPeer tor"}}))
@@ -100,20 +100,20 @@ func TestANodeOutOfServiceWithdrawsAndLeaves(t *testing.T) {
 
 func TestTheRouterIDOutlivesTheAddressItCameFrom(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.hearAll(tor(), node())
 		w.hear(node(func(n *intent.Node) { n.InternalIPs = []netip.Addr{netip.MustParseAddr("192.168.1.99")} }))
-		w.Expect(w.status(t).RouterID).To(Equal("192.168.1.11"))
+		w.Expect(w.status().RouterID).To(Equal("192.168.1.11"))
 	})
 }
 
 func TestWhatTheSpeakerFailedToDoIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	broken := &flaky{errors: 2}
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), local("a", "10.49.0.1"), local("b", "10.49.0.2"),
 			endpointHere("a"), endpointHere("b"))
-		w.Expect(w.agent.Ready(t.Context())).To(HaveOccurred())
+		w.Expect(w.agent.Ready(w.t.Context())).To(HaveOccurred())
 		w.Expect(w.marker.set).To(BeFalse(), "the first full set has not been handed over")
 
 		w.hear(input.Service{Key: local("a", "10.49.0.1").Key})
@@ -124,7 +124,7 @@ func TestWhatTheSpeakerFailedToDoIsTriedAgain(t *testing.T) {
 		w.Expect(w.steps()).To(Equal([][]string{
 			{"Advertise 10.49.0.0/16", "Advertise 10.49.0.2/32", "Withdraw 10.49.0.1/32", "AddPeer tor"},
 		}))
-		w.Expect(w.agent.Ready(t.Context())).To(Succeed())
+		w.Expect(w.agent.Ready(w.t.Context())).To(Succeed())
 		w.Expect(w.counter("herald_apply_errors_total")).To(BeEquivalentTo(2))
 	}, broken.wrap)
 }
@@ -132,7 +132,7 @@ func TestWhatTheSpeakerFailedToDoIsTriedAgain(t *testing.T) {
 func TestABugTakesNoRoutesAway(t *testing.T) {
 	t.Parallel()
 	broken := &flaky{}
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), endpointHere("a"), endpointHere("b"))
 		w.speaker.Establish("tor")
 
@@ -148,7 +148,7 @@ func TestABugTakesNoRoutesAway(t *testing.T) {
 
 func TestAPeerThatSendsTooMuchIsWarnedOfOnce(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.hearAll(tor(func(p *v1alpha1.BGPPeer) { p.Spec.MaxReceivedPrefixes = 10 }), node())
 		w.speaker.Establish("tor")
 		w.speaker.Offer("tor", 11)

@@ -15,7 +15,7 @@ import (
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	hanging := &stuck{}
-	inBubble(t, func(_ *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		hanging.release = make(chan struct{})
 		handler := agent.NewHandler(w.agent, w.registry)
 		get := func(path string) (int, string) {

@@ -50,9 +50,9 @@ func (s *stuck) Run(ctx context.Context, steps []plan.Step) error {
 func TestALeaseIsRenewedForAsLongAsTheLoopAnswers(t *testing.T) {
 	t.Parallel()
 	hanging := &stuck{}
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		hanging.release = make(chan struct{})
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(w.t.Context())
 		done := make(chan struct{})
 		l := &lease{}
 		start := time.Now()
@@ -65,13 +65,13 @@ func TestALeaseIsRenewedForAsLongAsTheLoopAnswers(t *testing.T) {
 		w.Expect(l.renewed()).To(Equal([]time.Time{start, start.Add(10 * time.Second), start.Add(20 * time.Second)}))
 
 		w.hearAll(tor(), node())
-		w.Expect(w.agent.Alive(within(t, time.Second))).To(MatchError(ContainSubstring("the agent's loop does not answer")))
+		w.Expect(w.agent.Alive(within(w.t, time.Second))).To(MatchError(ContainSubstring("the agent's loop does not answer")))
 		pass(time.Minute)
 		w.Expect(l.renewed()).To(HaveLen(3))
 
 		close(hanging.release)
 		synctest.Wait()
-		w.Expect(w.agent.Alive(within(t, time.Second))).To(Succeed())
+		w.Expect(w.agent.Alive(within(w.t, time.Second))).To(Succeed())
 		pass(10 * time.Second)
 		w.Expect(l.renewed()).To(HaveLen(4))
 	}, func(s speaker.Speaker) speaker.Speaker { hanging.Speaker = s; return hanging })

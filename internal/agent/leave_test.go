@@ -27,7 +27,7 @@ func TestHowAnAgentLeaves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(_ *testing.T, w *world) {
+			inBubble(t, func(w *world) {
 				*w.workload = row.workload
 				w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 				w.speaker.Establish("tor")

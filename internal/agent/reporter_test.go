@@ -64,9 +64,8 @@ func (n *nodeStatus) writes() []time.Time {
 }
 
 // report runs a reporter until it is stopped.
-func (w *world) report(t *testing.T) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func (w *world) report() (stop func()) {
+	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -77,8 +76,8 @@ func (w *world) report(t *testing.T) (stop func()) {
 
 func TestNoStatusBeforeTheAgentKnowsWhatToDo(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
-		defer w.report(t)()
+	inBubble(t, func(w *world) {
+		defer w.report()()
 		w.hear(node(), tor())
 		pass(time.Minute)
 		w.Expect(w.bgpNode.writes()).To(BeEmpty())
@@ -87,8 +86,8 @@ func TestNoStatusBeforeTheAgentKnowsWhatToDo(t *testing.T) {
 
 func TestTheFirstChangeIsWrittenAtOnceAndABurstOnceASecond(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
-		defer w.report(t)()
+	inBubble(t, func(w *world) {
+		defer w.report()()
 		start := time.Now()
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), endpointHere("a"))
 		w.Expect(w.bgpNode.writes()).To(Equal([]time.Time{start}))
@@ -106,8 +105,8 @@ func TestTheFirstChangeIsWrittenAtOnceAndABurstOnceASecond(t *testing.T) {
 
 func TestNothingIsWrittenWhereNothingChanged(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
-		defer w.report(t)()
+	inBubble(t, func(w *world) {
+		defer w.report()()
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 		pass(time.Minute)
 		for range 10 {
@@ -116,7 +115,7 @@ func TestNothingIsWrittenWhereNothingChanged(t *testing.T) {
 		}
 		w.Expect(w.bgpNode.writes()).To(HaveLen(1))
 
-		stop := w.report(t) // As an agent that starts again and finds what it would say.
+		stop := w.report() // As an agent that starts again and finds what it would say.
 		w.hear(node())
 		pass(time.Minute)
 		stop()
@@ -126,9 +125,9 @@ func TestNothingIsWrittenWhereNothingChanged(t *testing.T) {
 
 func TestAStatusThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.bgpNode.fail(errors.New("connection refused"))
-		defer w.report(t)()
+		defer w.report()()
 		w.hearAll(tor(), node())
 		pass(90*time.Second + time.Millisecond)
 		w.Expect(w.bgpNode.writes()).To(BeEmpty())
@@ -143,8 +142,8 @@ func TestAStatusThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 
 func TestAConditionRemembersWhenItChanged(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *world) {
-		defer w.report(t)()
+	inBubble(t, func(w *world) {
+		defer w.report()()
 		ready := func() metav1.Condition { return w.bgpNode.stands().Conditions[0] }
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 		down := ready()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
@@ -132,7 +131,7 @@ func describe(session *v1alpha1.NodeSession, s bgp.Session) {
 		return
 	}
 	session.LocalAddress = s.LocalAddress.String()
-	session.HoldTimeSeconds = ptr.To(int32(s.HoldTime / time.Second))
+	session.HoldTimeSeconds = new(int32(s.HoldTime / time.Second))
 	session.GracefulRestart = v1alpha1.Disabled
 	if s.GracefulRestart {
 		session.GracefulRestart = v1alpha1.Enabled

@@ -30,6 +30,7 @@ import (
 type world struct {
 	*WithT
 
+	t        *testing.T
 	agent    *agent.Agent
 	inputs   *input.Queue
 	speaker  *speakertest.Fake
@@ -45,11 +46,12 @@ type world struct {
 }
 
 // inBubble runs a story about an agent that has just started; wrap, where given, comes between it and the fake speaker.
-func inBubble(t *testing.T, story func(t *testing.T, w *world), wrap ...func(speaker.Speaker) speaker.Speaker) {
+func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) speaker.Speaker) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			WithT:    NewWithT(t),
+			t:        t,
 			inputs:   input.NewQueue(),
 			speaker:  &speakertest.Fake{},
 			marker:   &marker{},
@@ -77,7 +79,7 @@ func inBubble(t *testing.T, story func(t *testing.T, w *world), wrap ...func(spe
 			return <-ended
 		})
 		defer func() { w.Expect(w.stop()).To(Succeed()) }()
-		story(t, w)
+		story(w)
 	})
 }
 
@@ -123,9 +125,8 @@ func (w *world) prefixes(peer string) []string {
 	return prefixes
 }
 
-func (w *world) status(t *testing.T) v1alpha1.BGPNodeStatus {
-	t.Helper()
-	status, err := w.agent.Status(t.Context())
+func (w *world) status() v1alpha1.BGPNodeStatus {
+	status, err := w.agent.Status(w.t.Context())
 	w.Expect(err).NotTo(HaveOccurred())
 	return status
 }

@@ -12,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 
 	"github.com/herald-network/herald/internal/adapter/kube"
 )
@@ -95,5 +94,5 @@ func answer(g *WithT, w http.ResponseWriter, status int, object appsv1.DaemonSet
 }
 
 func deleting() appsv1.DaemonSet {
-	return appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: ptr.To(metav1.Now())}}
+	return appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: new(metav1.Now())}}
 }

@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 )
 
 const leases = "leases"
@@ -33,7 +32,7 @@ func (c *Clients) Lease(namespace, node string) *Lease {
 func (l *Lease) Renew(ctx context.Context, now time.Time) error {
 	spec := coordinationv1.LeaseSpec{
 		HolderIdentity:       &l.node,
-		LeaseDurationSeconds: ptr.To(int32(leaseDuration / time.Second)),
+		LeaseDurationSeconds: new(int32(leaseDuration / time.Second)),
 		RenewTime:            &metav1.MicroTime{Time: now},
 	}
 	patch, err := json.Marshal(map[string]any{"spec": spec})

@@ -111,6 +111,7 @@ func sliceOf(s *discoveryv1.EndpointSlice, node string) *advertise.Slice {
 		slice.Family = bgp.IPv4
 	case discoveryv1.AddressTypeIPv6:
 		slice.Family = bgp.IPv6
+	default: // Host names: no address to route to.
 	}
 	for _, e := range s.Endpoints {
 		here := e.NodeName != nil && *e.NodeName == node

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
@@ -40,7 +39,7 @@ func TestServiceOf(t *testing.T) {
 		"policies": {
 			corev1.Service{Spec: corev1.ServiceSpec{
 				Type: corev1.ServiceTypeNodePort, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal,
-				InternalTrafficPolicy: ptr.To(corev1.ServiceInternalTrafficPolicyLocal),
+				InternalTrafficPolicy: new(corev1.ServiceInternalTrafficPolicyLocal),
 			}},
 			advertise.Service{
 				Type: advertise.TypeNodePort, ExternalTrafficPolicy: advertise.Local, InternalTrafficPolicy: advertise.Local,
@@ -48,7 +47,7 @@ func TestServiceOf(t *testing.T) {
 		},
 		"headless, and on its way out": {
 			corev1.Service{
-				ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: ptr.To(metav1.Now())},
+				ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: new(metav1.Now())},
 				Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, ClusterIP: "None", ClusterIPs: []string{"None"}},
 			},
 			advertise.Service{Type: advertise.TypeClusterIP, Headless: true, Deleting: true},
@@ -58,8 +57,8 @@ func TestServiceOf(t *testing.T) {
 				Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalIPs: []string{"010.1.1.1"}},
 				Status: ingress(
 					corev1.LoadBalancerIngress{Hostname: "example.org"},
-					corev1.LoadBalancerIngress{IP: "192.168.4.1", IPMode: ptr.To(corev1.LoadBalancerIPModeProxy)},
-					corev1.LoadBalancerIngress{IP: "192.168.4.2", IPMode: ptr.To(corev1.LoadBalancerIPModeVIP)},
+					corev1.LoadBalancerIngress{IP: "192.168.4.1", IPMode: new(corev1.LoadBalancerIPModeProxy)},
+					corev1.LoadBalancerIngress{IP: "192.168.4.2", IPMode: new(corev1.LoadBalancerIPModeVIP)},
 				),
 			},
 			advertise.Service{Type: advertise.TypeLoadBalancer, Addresses: []advertise.Address{
@@ -80,12 +79,12 @@ func TestSliceOf(t *testing.T) {
 		ObjectMeta:  metav1.ObjectMeta{Labels: map[string]string{discoveryv1.LabelServiceName: "nginx"}},
 		AddressType: discoveryv1.AddressTypeIPv6,
 		Endpoints: []discoveryv1.Endpoint{
-			{NodeName: ptr.To("node-1")},
-			{NodeName: ptr.To("node-2"), Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}},
-			{NodeName: ptr.To("node-1"), Conditions: discoveryv1.EndpointConditions{
-				Ready: ptr.To(false), Serving: ptr.To(true), Terminating: ptr.To(true),
+			{NodeName: new("node-1")},
+			{NodeName: new("node-2"), Conditions: discoveryv1.EndpointConditions{Ready: new(true)}},
+			{NodeName: new("node-1"), Conditions: discoveryv1.EndpointConditions{
+				Ready: new(false), Serving: new(true), Terminating: new(true),
 			}},
-			{Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(false)}},
+			{Conditions: discoveryv1.EndpointConditions{Ready: new(false)}},
 		},
 	}
 	g := NewWithT(t)
