@@ -71,7 +71,7 @@ func (w *worker) startProcess(ctx context.Context, c *container) (process, os.Si
 	if err != nil {
 		return nil, nil, startError{reasonConfig, err}
 	}
-	if err := prepareMounts(plan, w.dirs, c.spec.Name); err != nil {
+	if err := prepareMounts(plan, w.dirs, c.spec); err != nil {
 		return nil, nil, err
 	}
 	log := filepath.Join(logDir(w.node.config, w.pod.Namespace, w.pod.Name, string(w.pod.UID)), c.spec.Name+".log")
@@ -127,9 +127,13 @@ func (w *worker) startProbe(ctx context.Context, c *container, p *corev1.Probe, 
 	if p == nil {
 		return
 	}
+	pace := probe.Steady
+	if p == c.spec.ReadinessProbe {
+		pace = probe.EagerAtFirst
+	}
 	process := c.process
 	check := probe.CheckOf(p.Exec, p.HTTPGet, p.TCPSocket, w.probeTarget(c))
-	go probe.Run(ctx, p, check, func(healthy bool, cause error) {
+	go probe.Run(ctx, p, pace, check, func(healthy bool, cause error) {
 		w.mailbox.post(func(context.Context) {
 			if c.process == process {
 				verdict(healthy, cause)

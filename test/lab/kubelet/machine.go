@@ -98,10 +98,10 @@ func (m *machine) dial(name string) func(ctx context.Context, network, address s
 }
 
 // prepareMounts writes a container's generated files and makes the mount sources that a kubelet makes: paths below
-// volumes that are not there yet are directories.
-func prepareMounts(plan podplan.Container, dirs podplan.Dirs, container string) error {
+// volumes that are not there yet are directories. Anything else that is missing belongs to the image.
+func prepareMounts(plan podplan.Container, dirs podplan.Dirs, c *corev1.Container) error {
 	for _, f := range plan.Files {
-		path := dirs.GeneratedFile(container, f.Path)
+		path := dirs.GeneratedFile(c.Name, f.Path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
@@ -110,12 +110,15 @@ func prepareMounts(plan podplan.Container, dirs podplan.Dirs, container string) 
 		}
 	}
 	for _, m := range plan.View.Mounts {
-		inVolume := within(filepath.Join(dirs.Pod, "volumes"), m.Source) || within(dirs.NodeRoot, m.Source)
-		if _, err := os.Stat(m.Source); !inVolume || err == nil {
-			continue
-		}
-		if err := os.MkdirAll(m.Source, 0o755); err != nil {
-			return err
+		_, err := os.Stat(m.Source)
+		switch {
+		case err == nil:
+		case within(dirs.Pod, m.Source), within(dirs.NodeRoot, m.Source):
+			if err := os.MkdirAll(m.Source, 0o755); err != nil {
+				return err
+			}
+		default:
+			return startError{reasonImagePull, fmt.Errorf("image %s lacks a program: %w", c.Image, err)}
 		}
 	}
 	return nil

@@ -114,7 +114,7 @@ func (w *worker) run(ctx context.Context) {
 			letter(ctx)
 		}
 		if ctx.Err() != nil {
-			w.phase = vanished
+			w.phase = max(w.phase, vanished)
 		}
 	}
 	<-reported

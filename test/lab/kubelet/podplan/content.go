@@ -19,16 +19,6 @@ func hasContent(v *corev1.Volume) bool {
 	return v.Secret != nil || v.ConfigMap != nil || v.DownwardAPI != nil || v.Projected != nil
 }
 
-// UnsupportedVolumeError says that the lab does not know the type of a volume.
-type UnsupportedVolumeError struct {
-	Volume string
-}
-
-func (e UnsupportedVolumeError) Error() string {
-	return fmt.Sprintf("volume %q is of a type that the lab does not know; "+
-		"it knows configMap, downwardAPI, emptyDir, hostPath, projected and secret", e.Volume)
-}
-
 // Content returns the files of a volume, with paths relative to it, and whether the volume is of a type that has such
 // content: emptyDir and hostPath have not.
 func Content(pod *corev1.Pod, v *corev1.Volume, f Facts, objects Objects) (files []File, has bool, err error) {
@@ -53,7 +43,7 @@ func Content(pod *corev1.Pod, v *corev1.Volume, f Facts, objects Objects) (files
 			err = errors.Join(err, w.addProjection(&v.Projected.Sources[i]))
 		}
 	default:
-		err = UnsupportedVolumeError{Volume: v.Name}
+		err = errors.New("of a type that the lab does not know; it knows configMap, downwardAPI, emptyDir, hostPath, projected and secret")
 	}
 	if err != nil {
 		return nil, true, fmt.Errorf("volume %q: %w", v.Name, err)
