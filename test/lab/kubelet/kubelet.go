@@ -39,16 +39,17 @@ func New(config Config) (*Kubelet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client for node %s: %w", config.NodeName, err)
 	}
-	return newKubelet(config, client, nil), nil
+	return newKubelet(config, client, nil, nil), nil
 }
 
-// newKubelet returns a kubelet for a host that is not the real one; with nil it is.
-func newKubelet(config Config, client kubernetes.Interface, h host) *Kubelet {
+// newKubelet returns a kubelet whose host and events are not the real ones; with nil they are.
+func newKubelet(config Config, client kubernetes.Interface, h host, events record.EventRecorder) *Kubelet {
 	return &Kubelet{
 		node: &node{
 			config:    config,
 			client:    client,
 			host:      h,
+			events:    events,
 			log:       config.Log.WithValues("node", config.NodeName),
 			apiServer: &apiServer{client: client},
 			held:      make(map[Selector]struct{}),
@@ -61,11 +62,12 @@ func newKubelet(config Config, client kubernetes.Interface, h host) *Kubelet {
 // ready, and returns when nothing is left. It returns an error only where the node could not be registered before that.
 func (k *Kubelet) Run(ctx context.Context) error {
 	n := k.node
-	broadcaster := record.NewBroadcaster()
-	defer broadcaster.Shutdown()
-	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: n.client.CoreV1().Events("")})
-	n.events = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "kubelet", Host: n.config.NodeName})
-
+	if n.events == nil {
+		broadcaster := record.NewBroadcaster()
+		defer broadcaster.Shutdown()
+		broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: n.client.CoreV1().Events("")})
+		n.events = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "kubelet", Host: n.config.NodeName})
+	}
 	r := &registration{client: n.client, config: n.config, log: n.log}
 	ranges, err := r.register(ctx)
 	if err != nil {

@@ -140,7 +140,7 @@ func TestPodWaitsForWhatItRefersTo(t *testing.T) {
 			t.Fatalf("starts: %v, or no event tells what is missing", w.host.started())
 		}
 		settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"level": "debug"}}
-		if _, err := w.client.CoreV1().ConfigMaps("default").Create(t.Context(), settings, metav1.CreateOptions{}); err != nil {
+		if _, err := w.client.CoreV1().ConfigMaps("default").Create(w.Context(), settings, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		w.after(5 * time.Second)
@@ -149,7 +149,7 @@ func TestPodWaitsForWhatItRefersTo(t *testing.T) {
 		}
 		file := filepath.Join(w.kubelet.node.config.Dir, "pods", "uid-web", "volumes", "v", "level")
 		settings.Data["level"] = "info"
-		if _, err := w.client.CoreV1().ConfigMaps("default").Update(t.Context(), settings, metav1.UpdateOptions{}); err != nil {
+		if _, err := w.client.CoreV1().ConfigMaps("default").Update(w.Context(), settings, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		w.after(5*time.Second + 2*refreshPeriod)
@@ -228,7 +228,7 @@ func TestPodThatIsGoneFromTheAPIServerIsKilled(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.create(`{}`)
 		p := w.host.last()
-		if err := w.client.CoreV1().Pods("default").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		if err := w.client.CoreV1().Pods("default").Delete(w.Context(), "web", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -20,9 +21,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/yaml"
 
 	"github.com/herald-network/herald/test/lab/proc"
@@ -36,6 +40,11 @@ type world struct {
 	kubelet *Kubelet
 	start   time.Time
 	stop    context.CancelFunc
+	// recorder takes the events, and events are those that were looked at.
+	recorder *record.FakeRecorder
+	events   []string
+	// cutOff makes every request to the API server fail.
+	cutOff atomic.Bool
 }
 
 // inWorld runs a test with a kubelet of node-1 that has registered and follows its pods.
@@ -44,7 +53,10 @@ func inWorld(t *testing.T, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "kubernetes"}}
 		service.Spec = corev1.ServiceSpec{ClusterIP: "10.49.0.1", Ports: []corev1.ServicePort{{Port: 443}}}
-		w := &world{T: t, client: fake.NewClientset(service), host: &fakeHost{}, start: time.Now()}
+		w := &world{T: t, client: newFakeClient(t, service), host: &fakeHost{}, start: time.Now(), recorder: record.NewFakeRecorder(1000)}
+		w.client.PrependReactor("*", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return w.cutOff.Load(), nil, errors.New("connection refused")
+		})
 		dir := t.TempDir()
 		w.kubelet = newKubelet(Config{
 			NodeName:  "node-1",
@@ -55,7 +67,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 			Binaries:  filepath.Join(dir, "bin"),
 			Self:      filepath.Join(dir, "lab"),
 			Log:       testr.New(t),
-		}, w.client, w.host)
+		}, w.client, w.host, w.recorder)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.kubelet.Run(ctx) }()
@@ -150,32 +162,32 @@ func (w *world) isReady() bool {
 	})
 }
 
-// hasEvent tells whether there is an event of that reason whose message has the text.
+// hasEvent tells whether there was an event of that reason whose message has the text.
 func (w *world) hasEvent(reason, text string) bool {
-	w.Helper()
-	list, err := w.client.CoreV1().Events("").List(w.Context(), metav1.ListOptions{})
-	if err != nil {
-		w.Fatal(err)
+	for len(w.recorder.Events) > 0 {
+		w.events = append(w.events, <-w.recorder.Events)
 	}
-	return slices.ContainsFunc(list.Items, func(e corev1.Event) bool {
-		return e.Reason == reason && strings.Contains(e.Message, text)
+	return slices.ContainsFunc(w.events, func(e string) bool {
+		return strings.Contains(e, " "+reason+" ") && strings.Contains(e, text)
 	})
 }
 
-// cutOff makes every request to the API server fail until the returned function is called.
-func (w *world) cutOff() (mend func()) {
-	var mu sync.Mutex
-	away := true
-	w.client.PrependReactor("*", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return away, nil, errors.New("connection refused")
-	})
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		away = false
+// newFakeClient does what fake.NewClientset does but for server-side apply, whose schemas take long to read.
+func newFakeClient(t *testing.T, objects ...runtime.Object) *fake.Clientset {
+	t.Helper()
+	tracker := clienttesting.NewObjectTracker(scheme.Scheme, scheme.Codecs.UniversalDecoder())
+	for _, o := range objects {
+		if err := tracker.Add(o); err != nil {
+			t.Fatal(err)
+		}
 	}
+	client := &fake.Clientset{}
+	client.AddReactor("*", "*", clienttesting.ObjectReaction(tracker))
+	client.AddWatchReactor("*", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		changes, err := tracker.Watch(action.GetResource(), action.GetNamespace())
+		return true, changes, err
+	})
+	return client
 }
 
 // fakeHost starts processes that do nothing until a test has them end.
