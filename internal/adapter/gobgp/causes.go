@@ -26,6 +26,29 @@ var (
 	errNoReader     = errors.New("the peer keeps the connection open but reads nothing from it")
 )
 
+// refusal is a cause for which one side refused the other's OPEN.
+type refusal struct{ error }
+
+// hangUp says that the peer ended a connection before its OPEN.
+type hangUp struct{ error }
+
+// reasons tells users the cause of one attempt after the other. Its zero value has seen none.
+type reasons struct{ refused error }
+
+// of returns the cause as users shall see it. A router that has been part of a refusal hangs up on its peer for a while
+// (BIRD, by default, for a minute and more), which says nothing: the refusal stays the cause.
+func (r *reasons) of(cause error) error {
+	switch {
+	case errors.As(cause, &refusal{}):
+		r.refused = cause
+	case r.refused != nil && errors.As(cause, &hangUp{}):
+		return fmt.Errorf("%w; since then %w", r.refused, cause)
+	default:
+		r.refused = nil
+	}
+	return cause
+}
+
 // dialCause says why no connection came about.
 func dialCause(err error) error {
 	var timeout net.Error
@@ -74,25 +97,35 @@ func asMismatch(expected, got bgp.ASN) error {
 	if expected == got {
 		return nil
 	}
-	return fmt.Errorf("AS mismatch: expected %d, got %d", expected, got)
+	return refusal{fmt.Errorf("AS mismatch: expected %d, got %d", expected, got)}
 }
 
 // receivedCause says what the peer's NOTIFICATION says.
 func receivedCause(m message, local bgp.ASN) error {
 	code, subcode, text := readNotification(m)
-	if code == packet.BGP_ERROR_OPEN_MESSAGE_ERROR && subcode == packet.BGP_ERROR_SUB_BAD_PEER_AS {
-		return fmt.Errorf("AS mismatch: peer sent %s: it expects another AS of this node than %d", notificationName(code, subcode), local)
+	said := "peer sent " + notificationName(code, subcode) + text
+	switch {
+	case code != packet.BGP_ERROR_OPEN_MESSAGE_ERROR:
+		return errors.New(said)
+	case subcode == packet.BGP_ERROR_SUB_BAD_PEER_AS:
+		return refusal{fmt.Errorf("AS mismatch: %s: it expects another AS of this node than %d", said, local)}
+	default:
+		return refusal{errors.New(said)}
 	}
-	return errors.New("peer sent " + notificationName(code, subcode) + text)
 }
 
 // sentCause says why the engine sent a NOTIFICATION.
 func sentCause(m message) error {
 	code, subcode, text := readNotification(m)
-	if code == packet.BGP_ERROR_HOLD_TIMER_EXPIRED {
+	said := errors.New("sent " + notificationName(code, subcode) + text)
+	switch code {
+	case packet.BGP_ERROR_HOLD_TIMER_EXPIRED:
 		return errHoldTimer
+	case packet.BGP_ERROR_OPEN_MESSAGE_ERROR:
+		return refusal{said}
+	default:
+		return said
 	}
-	return errors.New("sent " + notificationName(code, subcode) + text)
 }
 
 // readNotification returns what a NOTIFICATION carries, with the shutdown communication (RFC 9003) quoted.

@@ -92,6 +92,20 @@ func TestCausesInWords(t *testing.T) {
 	}
 }
 
+// A router that was sent a NOTIFICATION for its OPEN takes connections for a while only to drop them, as BIRD does.
+func TestRefusalStaysTheCauseWhileThePeerHangsUp(t *testing.T) {
+	t.Parallel()
+	router := newRouter(t, "127.0.0.2", helper(64513))
+	s := newSpeaker(t, gobgp.Options{})
+	run(t, s, addPeers(peerOf("tor", router, func(p *bgp.Peer) { p.ASN = 64512 })))
+	eventuallyCause(t, s, "tor", "AS mismatch: expected 64512, got 64513")
+	router.answerWith(func(c *routerConfig) { c.HangUp = true })
+	eventuallyCause(t, s, "tor", "AS mismatch: expected 64512, got 64513; since then connection closed by the peer before its OPEN: "+
+		"it may not know this node as a neighbor")
+	router.answerWith(func(c *routerConfig) { c.HangUp, c.ASN = false, 64512 })
+	eventuallyEstablished(t, s, "tor", 0)
+}
+
 func TestRefusedConnectionIsACause(t *testing.T) {
 	router := newRouter(t, "127.0.0.2", helper(64512))
 	_ = router.listener.Close()

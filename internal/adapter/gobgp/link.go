@@ -249,7 +249,7 @@ func (l *link) readCause(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no OPEN from the peer within %s", l.peer.HoldTime)
 	case errors.Is(cause, errClosed), errors.Is(cause, errReset):
-		return fmt.Errorf("%w before its OPEN: it may not know this node as a neighbor", cause)
+		return hangUp{fmt.Errorf("%w before its OPEN: it may not know this node as a neighbor", cause)}
 	default:
 		return cause
 	}

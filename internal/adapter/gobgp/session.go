@@ -15,8 +15,12 @@ import (
 	"github.com/herald-network/herald/internal/core/plan"
 )
 
-// dialTimeout is how long a router may take to answer the TCP handshake.
-const dialTimeout = 6 * time.Second
+const (
+	// dialTimeout is how long a router may take to answer the TCP handshake.
+	dialTimeout = 6 * time.Second
+	// farewellTime is how long a router may take to be told that a session ends, where the caller's patience is greater.
+	farewellTime = 5 * time.Second
+)
 
 // session holds the session with one peer, over any number of connections.
 type session struct {
@@ -75,6 +79,8 @@ func (s *session) stop(ctx context.Context, last farewell, cause error) error {
 // leave ends a connection.
 func (s *session) leave(ctx context.Context, link *link, last farewell) error {
 	defer link.close()
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
 	var err error
 	switch last {
 	case silence:
@@ -117,13 +123,14 @@ func (s *session) update(ctx context.Context, to bgp.Peer) error {
 // run connects, and connects again, until the context is done.
 func (s *session) run(ctx context.Context) {
 	var retry retry
+	var reasons reasons
 	for {
 		end := s.attempt(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		wait := retry.next(end, s.peer().ConnectRetryTime)
-		s.ended(end.cause, wait)
+		s.ended(reasons.of(end.cause), wait)
 		select {
 		case <-ctx.Done():
 			return
