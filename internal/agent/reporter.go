@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// writeInterval is the least time between two writes of a status.
+	// writeInterval is the least time between two writes of a status, lookInterval between two looks at it.
 	writeInterval = time.Second
+	lookInterval  = 100 * time.Millisecond
 	// writeTimeout bounds one write, so that a server that is away costs no more than that once it is back.
 	writeTimeout = 5 * time.Second
 )
@@ -47,16 +48,20 @@ func (r *Reporter) Run(ctx context.Context) {
 		case <-next:
 		}
 		status, err := r.report(ctx, written)
+		rest := writeInterval
 		switch {
 		case ctx.Err() != nil:
 			return
+		case err == nil && status == written:
+			rest = lookInterval
+			failing = false
 		case err == nil:
 			written, failing = status, false
 		case !failing && !errors.Is(err, errNotReady):
 			failing = true
 			r.Log.Error(err, "Reporting the status, trying again every second")
 		}
-		if !pause(ctx, writeInterval) {
+		if !pause(ctx, rest) {
 			return
 		}
 		next = r.Agent.StatusChanged()
@@ -66,7 +71,8 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 }
 
-// report writes the status unless it was written before, and returns what stands in the API.
+// report writes the status unless it was written before, and returns what stands in the API: written itself, where nothing
+// changed.
 func (r *Reporter) report(ctx context.Context, written *v1alpha1.BGPNodeStatus) (*v1alpha1.BGPNodeStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()

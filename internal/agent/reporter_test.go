@@ -123,6 +123,18 @@ func TestNothingIsWrittenWhereNothingChanged(t *testing.T) {
 	})
 }
 
+func TestAChangeThatAsksForNoStepIsReportedToo(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		defer w.report()()
+		w.hearAll(tor(), node())
+		w.Expect(w.bgpNode.stands().Conditions).To(ConsistOf(HaveField("Reason", "NoConfiguration")))
+		pass(2 * time.Second)
+		w.hear(blocks())
+		w.Expect(w.bgpNode.stands().Conditions).To(ConsistOf(HaveField("Reason", "SessionsDown")))
+	})
+}
+
 func TestAStatusThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
