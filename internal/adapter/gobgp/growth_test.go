@@ -53,9 +53,9 @@ func TestNothingGrows(t *testing.T) {
 			router := newRouter(t, "127.0.0.2", helper(64999))
 			s := newSpeaker(t, gobgp.Options{ForwardingPreserved: true})
 			peer := peerOf("tor", router)
-			run(t, s, addPeers(peer), plan.Routes(hostRoutes(100), nil))
+			run(t, s, addPeers(peer), plan.Routes(hostRoutes(5), nil))
 			eventuallyRouted := func() {
-				NewWithT(t).Eventually(func() int { return session(s, "tor").Advertised }, patience, tick).Should(Equal(200))
+				NewWithT(t).Eventually(func() int { return session(s, "tor").Advertised }, patience, tick).Should(Equal(10))
 			}
 			var before footprint
 			for i := range test.times + warmUp {
