@@ -2,7 +2,6 @@ package kube
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -28,6 +27,8 @@ const dialTimeout = 2 * time.Second
 // every group of Kubernetes into memory.
 type Clients struct {
 	core, discovery, coordination, apps, herald rest.Interface
+	// server is what all of them connect to.
+	server *apiServer
 }
 
 // NewClients returns clients for the API server of a configuration.
@@ -38,7 +39,8 @@ func NewClients(config *rest.Config) (*Clients, error) {
 	}
 	config = rest.CopyConfig(config)
 	config.QPS = -1
-	config.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	server := newAPIServer()
+	config.Dial = server.Dial
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	if config.UserAgent == "" {
 		config.UserAgent = "herald-agent"
@@ -47,7 +49,7 @@ func NewClients(config *rest.Config) (*Clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	clients := &Clients{}
+	clients := &Clients{server: server}
 	for client, group := range map[*rest.Interface]schema.GroupVersion{
 		&clients.core:         corev1.SchemeGroupVersion,
 		&clients.discovery:    discoveryv1.SchemeGroupVersion,

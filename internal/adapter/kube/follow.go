@@ -34,7 +34,7 @@ func Follow(ctx context.Context, clients *Clients, node string, push func(...inp
 func reflectors(clients *Clients, node string, push func(...input.Event), log logr.Logger) []*cache.Reflector {
 	return []*cache.Reflector{
 		newReflector(serviceKind(), follower{client: clients.core, resource: "services"}, push, log),
-		newReflector(sliceKind(node), follower{client: clients.discovery, resource: "endpointslices", narrow: notHeadless}, push, log),
+		newReflector(clients.server.noting(sliceKind(node)), follower{client: clients.discovery, resource: "endpointslices", narrow: notHeadless}, push, log),
 		newReflector(nodeKind(), follower{client: clients.core, resource: "nodes", narrow: named(node)}, push, log),
 		newReflector(peerKind(), follower{client: clients.herald, resource: "bgppeers"}, push, log),
 		newReflector(configurationKind(), follower{client: clients.herald, resource: "bgpconfigurations"}, push, log),
