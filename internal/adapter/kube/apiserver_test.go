@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -21,10 +22,8 @@ func unreachable(tried *[]string, but ...string) *apiServer {
 	s := newAPIServer()
 	s.dial = func(_ context.Context, _, address string) (net.Conn, error) {
 		*tried = append(*tried, address)
-		for _, answering := range but {
-			if address == answering {
-				return &net.TCPConn{}, nil
-			}
+		if slices.Contains(but, address) {
+			return &net.TCPConn{}, nil
 		}
 		return nil, errors.New(address + ": connection refused")
 	}
