@@ -37,12 +37,10 @@ func Up(ctx context.Context, dir statedir.Dir, lab statedir.Lab, progress io.Wri
 	if err := dir.Write(lab); err != nil {
 		return err
 	}
-	first, err := startFirst(dir, lock)
+	first, err := startFirst(ctx, dir, lock)
 	if err != nil {
 		return fmt.Errorf("start the lab: %w", err)
 	}
-	stop := context.AfterFunc(ctx, first.kill)
-	defer stop()
 	err = supervisor.Follow(first.messages, progress)
 	if err == nil {
 		return first.release()
@@ -67,7 +65,8 @@ type first struct {
 	tether *os.File
 }
 
-func startFirst(dir statedir.Dir, lock *os.File) (*first, error) {
+// startFirst starts it. When the context is over before it is released, it is killed.
+func startFirst(ctx context.Context, dir statedir.Dir, lock *os.File) (*first, error) {
 	messages, sender, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -83,7 +82,7 @@ func startFirst(dir statedir.Dir, lock *os.File) (*first, error) {
 		return nil, err
 	}
 	defer log.Close()
-	cmd := sandbox.Command(context.Background(), InitCommand, string(dir))
+	cmd := sandbox.Command(ctx, InitCommand, string(dir))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = tethered, sender, log, []*os.File{lock}
 	if err := cmd.Start(); err != nil {
 		return nil, err

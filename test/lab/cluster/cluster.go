@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/herald-network/herald/test/lab/controlplane"
@@ -177,7 +178,7 @@ func (c Cluster) host() netip.Addr {
 }
 
 func (c Cluster) url() string {
-	return "https://" + net.JoinHostPort(c.host().String(), fmt.Sprint(apiServerPort))
+	return "https://" + net.JoinHostPort(c.host().String(), strconv.Itoa(apiServerPort))
 }
 
 func (c Cluster) file(name string) string { return c.dir.Path("pki", name) }

@@ -72,7 +72,12 @@ func Serve(ctx context.Context, socket string, handle Handler, ready func() erro
 			if err != nil {
 				answer.Error = err.Error()
 			}
-			_ = json.NewEncoder(w).Encode(answer) // A caller that went away needs no answer.
+			text, err := json.Marshal(answer)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			_, _ = w.Write(text) // A caller that went away needs no answer.
 		}),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}

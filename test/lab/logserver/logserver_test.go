@@ -31,7 +31,8 @@ func serve(t *testing.T, text string) (url, path string) {
 	return server.URL, path
 }
 
-func get(t *testing.T, url string) *http.Response {
+// get calls read with the body of what the URL answers, and returns the status.
+func get(t *testing.T, url string, read func(body io.Reader)) (status int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -41,8 +42,22 @@ func get(t *testing.T, url string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	defer response.Body.Close()
+	read(response.Body)
+	return response.StatusCode
+}
+
+// getAll returns all that the URL answers.
+func getAll(t *testing.T, url string) (status int, text string) {
+	t.Helper()
+	status = get(t, url, func(body io.Reader) {
+		all, err := io.ReadAll(body)
+		if err != nil {
+			t.Error(err)
+		}
+		text = string(all)
+	})
+	return status, text
 }
 
 func TestTail(t *testing.T) {
@@ -58,9 +73,8 @@ func TestTail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := serve(t, tc.log)
-			body, err := io.ReadAll(get(t, url+"/containerLogs/default/web/nginx"+tc.query).Body)
-			if err != nil || string(body) != tc.want {
-				t.Errorf("got %q, %v, want %q", body, err, tc.want)
+			if _, text := getAll(t, url+"/containerLogs/default/web/nginx"+tc.query); text != tc.want {
+				t.Errorf("got %q, want %q", text, tc.want)
 			}
 		})
 	}
@@ -68,21 +82,23 @@ func TestTail(t *testing.T) {
 
 func TestFollowGoesOnWithWhatIsWrittenLater(t *testing.T) {
 	url, path := serve(t, "first\n")
-	reader := bufio.NewReader(get(t, url+"/containerLogs/default/web/nginx?follow=true").Body)
-	if line, err := reader.ReadString('\n'); err != nil || line != "first\n" {
-		t.Fatalf("got %q, %v", line, err)
-	}
 	log, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	if _, err := log.WriteString("second\n"); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := reader.ReadString('\n'); err != nil || line != "second\n" {
-		t.Errorf("got %q, %v", line, err)
-	}
+	get(t, url+"/containerLogs/default/web/nginx?follow=true", func(body io.Reader) {
+		reader := bufio.NewReader(body)
+		if line, err := reader.ReadString('\n'); err != nil || line != "first\n" {
+			t.Errorf("got %q, %v", line, err)
+		}
+		if _, err := log.WriteString("second\n"); err != nil {
+			t.Error(err)
+		}
+		if line, err := reader.ReadString('\n'); err != nil || line != "second\n" {
+			t.Errorf("got %q, %v", line, err)
+		}
+	})
 }
 
 func TestWhatCannotBeServedIsRefused(t *testing.T) {
@@ -95,10 +111,8 @@ func TestWhatCannotBeServedIsRefused(t *testing.T) {
 		"/containerLogs/default/web/nginx?previous=true":   {http.StatusBadRequest, "previous=true: the lab's kubelet does not know it"},
 		"/containerLogs/default/web/nginx?tailLines=a+few": {http.StatusBadRequest, "tailLines=a few"},
 	} {
-		response := get(t, url+path)
-		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != want.status || !strings.Contains(string(body), want.text) {
-			t.Errorf("%s: got %d %q, %v", path, response.StatusCode, body, err)
+		if status, text := getAll(t, url+path); status != want.status || !strings.Contains(text, want.text) {
+			t.Errorf("%s: got %d %q", path, status, text)
 		}
 	}
 }

@@ -7,11 +7,10 @@ package network
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 
 	"github.com/vishvananda/netlink"
+	"go4.org/netipx"
 	"golang.org/x/sys/unix"
 
 	"github.com/herald-network/herald/test/lab/netns"
@@ -35,11 +34,11 @@ func Build(rack topology.Rack, here string) (*Network, error) {
 		}
 	}
 	for _, host := range rack.Hosts {
-		make := netns.Create
+		create := netns.Create
 		if host.Name == here {
-			make = netns.Name
+			create = netns.Name
 		}
-		if err := make(host.Name); err != nil {
+		if err := create(host.Name); err != nil {
 			return nil, err
 		}
 		if err := buildHost(host); err != nil {
@@ -149,7 +148,7 @@ func configure(port topology.Port) error {
 		return err
 	}
 	for _, prefix := range port.Addresses {
-		address := &netlink.Addr{IPNet: ipNet(prefix), Flags: unix.IFA_F_NODAD} // The plan has no duplicates to detect.
+		address := &netlink.Addr{IPNet: netipx.PrefixIPNet(prefix), Flags: unix.IFA_F_NODAD} // The plan has no duplicates to detect.
 		if err := netlink.AddrAdd(link, address); err != nil {
 			return fmt.Errorf("add address %s: %w", prefix, err)
 		}
@@ -159,7 +158,7 @@ func configure(port topology.Port) error {
 
 func addRoutes(routes []topology.Route) error {
 	for _, r := range routes {
-		route := &netlink.Route{Dst: ipNet(r.To)}
+		route := &netlink.Route{Dst: netipx.PrefixIPNet(r.To)}
 		for _, via := range r.Via {
 			route.MultiPath = append(route.MultiPath, &netlink.NexthopInfo{Gw: via.AsSlice()})
 		}
@@ -168,8 +167,4 @@ func addRoutes(routes []topology.Route) error {
 		}
 	}
 	return nil
-}
-
-func ipNet(prefix netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
 }

@@ -54,18 +54,23 @@ func Enter() {
 		return
 	}
 	runtime.LockOSThread() // Namespaces belong to threads; execve(2) keeps those of the thread that calls it.
-	report := os.Stderr
-	code, err := exitCannotEnter, error(nil)
 	var e entry
-	if err = json.Unmarshal([]byte(os.Args[2]), &e); err == nil {
-		if e.ReportFD != 0 {
-			unix.CloseOnExec(e.ReportFD)
-			report = os.NewFile(uintptr(e.ReportFD), "report")
-		}
+	err := json.Unmarshal([]byte(os.Args[2]), &e)
+	report, code := e.report(), exitCannotEnter
+	if err == nil {
 		code, err = e.become()
 	}
 	fmt.Fprintln(report, err)
-	os.Exit(code)
+	os.Exit(code) //nolint:revive // It stands for the main function of another program.
+}
+
+// report returns where an error is written to, which execve(2) closes.
+func (e entry) report() *os.File {
+	if e.ReportFD == 0 {
+		return os.Stderr
+	}
+	unix.CloseOnExec(e.ReportFD)
+	return os.NewFile(uintptr(e.ReportFD), "report")
 }
 
 // become returns only when it fails.

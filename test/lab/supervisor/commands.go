@@ -6,64 +6,71 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/herald-network/herald/test/lab/control"
 	"github.com/herald-network/herald/test/lab/controlplane"
 	"github.com/herald-network/herald/test/lab/statedir"
 )
 
 // handle carries out a command of the command line.
-func (s *Supervisor) handle(ctx context.Context, verb control.Verb, name string) (control.Answer, error) {
+func (s *Supervisor) handle(ctx context.Context, verb control.Verb, name string) (answer control.Answer, err error) {
 	switch verb {
 	case control.Status:
-		return control.Answer{Parts: s.status()}, nil
-	case control.Pod:
-		pid, err := s.process(ctx, name)
-		return control.Answer{PID: pid}, err
+		answer.Parts = s.status()
 	case control.Cut:
-		return control.Answer{}, s.network.Cut(name)
+		err = s.network.Cut(name)
 	case control.Mend:
-		return control.Answer{}, s.network.Mend(name)
-	}
-	unit, err := s.unit(name)
-	if err != nil {
-		return control.Answer{}, err
-	}
-	switch verb {
+		err = s.network.Mend(name)
+	case control.Pod:
+		answer.PID, err = s.process(ctx, name)
 	case control.Start:
-		if err := unit.Start(ctx); err != nil {
-			return control.Answer{}, err
-		}
-		return control.Answer{}, s.afterStart(ctx, name)
+		err = s.startAgain(ctx, name)
 	case control.Stop:
-		return control.Answer{}, unit.Stop(ctx)
+		err = s.with(name, func(u unit) error { return u.Stop(ctx) })
 	case control.Kill:
-		return control.Answer{}, unit.Kill(ctx)
+		err = s.with(name, func(u unit) error { return u.Kill(ctx) })
 	case control.Logs:
-		paths, err := unit.Logs()
-		return control.Answer{Paths: paths}, err
+		err = s.with(name, func(u unit) (err error) {
+			answer.Paths, err = u.Logs()
+			return err
+		})
+	default:
+		err = fmt.Errorf("a lab can't %s", verb)
 	}
-	return control.Answer{}, fmt.Errorf("a lab can't %s", verb)
+	return answer, err
 }
 
-// afterStart starts those again that follow the API server. In a real cluster they lose their lease while it is away, end,
-// and are started again by their kubelet; here they have no lease, and would take up to a minute to notice its return.
-func (s *Supervisor) afterStart(ctx context.Context, name string) error {
-	if name != controlplane.APIServer {
-		return nil
+// with calls do with what the name stands for.
+func (s *Supervisor) with(name string, do func(unit) error) error {
+	unit, err := s.unit(name)
+	if err != nil {
+		return err
 	}
+	return do(unit)
+}
+
+// startAgain starts what was stopped, and after the API server those that follow it. In a real cluster they lose their
+// lease while it is away, end, and are started again by their kubelet; here they have no lease, and would take up to a
+// minute to notice its return.
+func (s *Supervisor) startAgain(ctx context.Context, name string) error {
+	if err := s.with(name, func(u unit) error { return u.Start(ctx) }); err != nil || name != controlplane.APIServer {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
 	for _, follower := range []string{controlplane.ControllerManager, controlplane.Scheduler} {
 		runner := s.parts[follower]
 		if !runner.Running() {
 			continue // Stopped by command.
 		}
-		if err := runner.Kill(ctx); err != nil {
-			return err
-		}
-		if err := runner.Start(ctx); err != nil {
-			return err
-		}
+		group.Go(func() error {
+			if err := runner.Kill(ctx); err != nil {
+				return err
+			}
+			return runner.Start(ctx)
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 func (s *Supervisor) status() []control.PartStatus {

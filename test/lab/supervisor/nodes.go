@@ -2,8 +2,8 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -73,26 +73,33 @@ func (s *Supervisor) awaitNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing := map[string]bool{}
+	var last error
 	err = wait.PollUntilContextTimeout(ctx, upPeriod, upTimeout, true, func(ctx context.Context) (bool, error) {
-		for _, node := range s.rack.With(topology.RoleNode) {
-			missing[node.Name] = true
-		}
-		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return false, nil // The API server has just started; the timeout bounds its troubles.
-		}
-		for i := range list.Items {
-			if isReady(&list.Items[i]) {
-				delete(missing, list.Items[i].Name)
-			}
-		}
-		return len(missing) == 0, nil
+		last = nodesReady(ctx, client, s.rack.With(topology.RoleNode))
+		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("nodes that are not Ready: %v: %w", slices.Sorted(maps.Keys(missing)), err)
+		return fmt.Errorf("wait for the nodes: %w: %w", err, last)
 	}
 	return nil
+}
+
+func nodesReady(ctx context.Context, client kubernetes.Interface, nodes []topology.Host) error {
+	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	ready := map[string]bool{}
+	for i := range list.Items {
+		ready[list.Items[i].Name] = isReady(&list.Items[i])
+	}
+	var errs []error
+	for _, node := range nodes {
+		if !ready[node.Name] {
+			errs = append(errs, fmt.Errorf("%s is not Ready", node.Name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func isReady(node *corev1.Node) bool {

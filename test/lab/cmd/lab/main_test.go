@@ -116,7 +116,7 @@ func (l cli) namespaces(t *testing.T, hosts ...string) []string {
 	t.Helper()
 	var list []string
 	for _, host := range hosts {
-		for _, namespace := range strings.Fields(l.run(t, "exec", host, "--", "sh", "-c", "readlink /proc/1/ns/* /proc/self/ns/*")) {
+		for namespace := range strings.FieldsSeq(l.run(t, "exec", host, "--", "sh", "-c", "readlink /proc/1/ns/* /proc/self/ns/*")) {
 			kind, _, _ := strings.Cut(namespace, ":")
 			own, err := os.Readlink("/proc/self/ns/" + kind)
 			if err == nil && own != namespace && !slices.Contains(list, namespace) {
@@ -161,6 +161,7 @@ func TestLabFromUpToDown(t *testing.T) {
 }
 
 func testExec(t *testing.T, l cli, hosts []string) {
+	t.Helper()
 	g := NewWithT(t)
 	for _, host := range hosts {
 		g.Expect(l.run(t, "exec", host, "--", "uname", "-n")).To(Equal(host + "\n"))
@@ -181,6 +182,7 @@ func testExec(t *testing.T, l cli, hosts []string) {
 }
 
 func testExecEndsWithItsCaller(t *testing.T, l cli) {
+	t.Helper()
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := l.command(ctx, "exec", "external", "--", "sh", "-c", "echo $$; exec sleep 1000")
@@ -198,6 +200,7 @@ func testExecEndsWithItsCaller(t *testing.T, l cli) {
 }
 
 func testKubectl(t *testing.T, l cli) {
+	t.Helper()
 	g := NewWithT(t)
 	ready := l.run(t, "kubectl", "get", "nodes", "-o", `jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}`)
 	g.Expect(ready).To(Equal("node-1 True\nnode-2 True\n"))
@@ -220,6 +223,7 @@ spec: {type: NodePort, selector: {app: echo}, ipFamilyPolicy: RequireDualStack, 
 `
 
 func testPod(t *testing.T, l cli) {
+	t.Helper()
 	g := NewWithT(t)
 	g.Expect(l.try(t.Context(), echoPod, "kubectl", "apply", "-f", "-").status).To(BeZero())
 	l.run(t, "kubectl", "wait", "--for=condition=Ready", "pod/echo", "--timeout=30s")
@@ -234,6 +238,7 @@ func testPod(t *testing.T, l cli) {
 }
 
 func testProcesses(t *testing.T, l cli) {
+	t.Helper()
 	g := NewWithT(t)
 	running := func(name string) string {
 		for line := range strings.Lines(l.run(t, "status")) {
@@ -267,6 +272,7 @@ func testProcesses(t *testing.T, l cli) {
 }
 
 func testLinks(t *testing.T, l cli) {
+	t.Helper()
 	g := NewWithT(t)
 	reach := func() int {
 		return l.try(t.Context(), "", "exec", "node-1", "--", "curl", "-skm", "1", "https://192.168.1.100:6443/healthz").status
