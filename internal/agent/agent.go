@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -112,22 +113,20 @@ func (a *Agent) nudge() {
 	}
 }
 
-// ask has the loop answer, and returns an error where it does not before the context ends.
-func (a *Agent) ask(ctx context.Context, answer func()) error {
-	answered := make(chan struct{})
-	question := func() {
-		defer close(answered)
-		a.guard(answer)
-	}
+// ask has the loop answer a question, and returns an error where it does not before the context ends.
+func ask[T any](ctx context.Context, a *Agent, answer func() T) (T, error) {
+	var none T
+	answered := make(chan T, 1)
+	question := func() { a.guard(func() { answered <- answer() }) }
 	select {
 	case a.questions <- question:
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, fmt.Errorf("the agent's loop does not answer: %w", ctx.Err())
 	}
 	select {
-	case <-answered:
-		return nil
+	case t := <-answered:
+		return t, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, fmt.Errorf("the agent's loop does not answer: %w", ctx.Err())
 	}
 }

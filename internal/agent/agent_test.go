@@ -27,7 +27,7 @@ func TestNothingIsSaidBeforeEverythingIsKnown(t *testing.T) {
 				}
 				w.Expect(w.speaker.Plans()).To(BeEmpty())
 				w.Expect(w.marker.set).To(BeFalse())
-				w.Expect(w.agent.Ready(w.t.Context())).To(MatchError("not read yet: " + string(missing)))
+				w.Expect(w.agent.Ready(w.t.Context())).To(MatchError("not read yet: [" + string(missing) + "]"))
 
 				w.hear(input.Synced{Kind: missing})
 				w.Expect(w.steps()).To(HaveLen(1))

@@ -2,9 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,28 +17,22 @@ const probeTimeout = 4 * time.Second
 
 // Alive returns an error where the loop does not answer before the context ends.
 func (a *Agent) Alive(ctx context.Context) error {
-	if err := a.ask(ctx, func() {}); err != nil {
-		return fmt.Errorf("the agent's loop does not answer: %w", err)
-	}
-	return nil
+	_, err := ask(ctx, a, func() struct{} { return struct{}{} })
+	return err
 }
 
 // Ready returns an error, which says what is missing, before the speaker has had the first full set of routes.
 func (a *Agent) Ready(ctx context.Context) error {
-	var unread []string
-	var hasSpoken bool
-	err := a.ask(ctx, func() {
-		hasSpoken = a.hasSpoken
-		for _, kind := range a.objects.unknown {
-			unread = append(unread, string(kind))
-		}
-	})
-	switch {
-	case err != nil:
-		return fmt.Errorf("the agent's loop does not answer: %w", err)
-	case len(unread) > 0:
-		return fmt.Errorf("not read yet: %s", strings.Join(unread, ", "))
-	case !hasSpoken:
+	missing, err := ask(ctx, a, a.missing)
+	return errors.Join(err, missing)
+}
+
+// missing says what the loop waits for before it speaks.
+func (a *Agent) missing() error {
+	switch unknown := a.objects.unknown; {
+	case len(unknown) > 0:
+		return fmt.Errorf("not read yet: %v", unknown)
+	case !a.hasSpoken:
 		return errNotReady
 	}
 	return nil

@@ -25,7 +25,7 @@ func TestProbes(t *testing.T) {
 		}
 		code, text := get("/readyz")
 		w.Expect(code).To(Equal(http.StatusServiceUnavailable))
-		w.Expect(text).To(Equal("not read yet: Service, EndpointSlice, Node, BGPPeer, BGPConfiguration\n"))
+		w.Expect(text).To(Equal("not read yet: [Service EndpointSlice Node BGPPeer BGPConfiguration]\n"))
 		code, _ = get("/healthz")
 		w.Expect(code).To(Equal(http.StatusOK))
 

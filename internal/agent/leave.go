@@ -52,11 +52,11 @@ func (a *Agent) leave(ctx context.Context) error {
 
 // lastStatus says that nothing is advertised any more: nobody will correct it.
 func (a *Agent) lastStatus(ctx context.Context) error {
-	status, known := a.status()
-	if !known {
+	status := a.status()
+	if status == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, decideTimeout)
 	defer cancel()
-	return a.BGPNode.SetStatus(ctx, withTransitions(status, v1alpha1.BGPNodeStatus{}))
+	return a.BGPNode.SetStatus(ctx, withTransitions(*status, v1alpha1.BGPNodeStatus{}))
 }

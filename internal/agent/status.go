@@ -28,23 +28,24 @@ var errNotReady = errors.New("the agent does not know what to do yet")
 
 // Status returns what this node does now. Its condition has no transition time: that depends on what was said before.
 func (a *Agent) Status(ctx context.Context) (v1alpha1.BGPNodeStatus, error) {
-	var status v1alpha1.BGPNodeStatus
-	known := false
-	err := a.ask(ctx, func() { status, known = a.status() })
-	if err == nil && !known {
-		err = errNotReady
+	status, err := ask(ctx, a, a.status)
+	switch {
+	case err != nil:
+		return v1alpha1.BGPNodeStatus{}, err
+	case status == nil:
+		return v1alpha1.BGPNodeStatus{}, errNotReady
 	}
-	return status, err
+	return *status, nil
 }
 
-// status returns the status; false before the first turn that was carried out.
-func (a *Agent) status() (v1alpha1.BGPNodeStatus, bool) {
+// status returns the status; nil before the first turn that was carried out.
+func (a *Agent) status() *v1alpha1.BGPNodeStatus {
 	if !a.hasSpoken {
-		return v1alpha1.BGPNodeStatus{}, false
+		return nil
 	}
 	observed := a.Speaker.Observe()
 	sent := a.sent(observed)
-	return v1alpha1.BGPNodeStatus{
+	return &v1alpha1.BGPNodeStatus{
 		ASNumber:       int64(a.intent.ASN),
 		RouterID:       a.intent.RouterID.String(),
 		AgentVersion:   a.Version,
@@ -53,7 +54,7 @@ func (a *Agent) status() (v1alpha1.BGPNodeStatus, bool) {
 		Routes:         v1alpha1.RouteCounts{IPv4: int32(observed.RoutesIPv4), IPv6: int32(observed.RoutesIPv6)},
 		Advertisements: nodeAdvertisements(sent),
 		Truncated:      observed.RoutesIPv4+observed.RoutesIPv6 > len(sent),
-	}, true
+	}
 }
 
 // sent returns the first of the routes that are on the wire.

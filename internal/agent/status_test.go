@@ -46,10 +46,10 @@ func TestStatusOfANodeThatDoesItsWork(t *testing.T) {
 func TestStatusClaimsNothingThatWasNotSent(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
-		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
+		w.hearAll(tor(), node(), blocks("10.49.0.0/16", "2001:db8:49::/112"))
 		w.Expect(w.status().Advertisements).To(BeEmpty(), "before the session is established")
 		w.speaker.Establish("tor")
-		w.Expect(w.status().Advertisements).To(HaveLen(1))
+		w.Expect(w.status().Advertisements).To(ConsistOf(HaveField("Prefix", "10.49.0.0/16")), "the session carries no IPv6")
 		w.speaker.Drop("tor", "hold timer expired")
 		status := w.status()
 		w.Expect(status.Advertisements).To(BeEmpty(), "after it was lost")
