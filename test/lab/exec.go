@@ -67,7 +67,10 @@ func insideOf(ctx context.Context, dir statedir.Dir, target string, args []strin
 		if err != nil {
 			return nil, err
 		}
-		entering := []string{"nsenter", "--target", strconv.Itoa(answer.PID), "--mount", "--pid", "--net", "--uts", "--"}
+		entering := []string{
+			"nsenter", "--target", strconv.Itoa(answer.PID), "--mount", "--pid", "--net", "--uts", "--",
+			"setpriv", "--pdeathsig", "KILL", "--",
+		}
 		args = append(entering, args...)
 	} else if view, err = viewOf(dir, lab, target); err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,51 +81,6 @@ func (l cli) run(t *testing.T, args ...string) string {
 	return r.stdout
 }
 
-// footprint is what a lab might leave on the machine.
-type footprint struct{ namespaces, mounts []string }
-
-// see returns what there is now of the namespaces given and of mounts of the directory.
-func (l cli) see(t *testing.T, namespaces []string) footprint {
-	t.Helper()
-	var f footprint
-	links, err := filepath.Glob("/proc/[0-9]*/ns/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, link := range links {
-		namespace, err := os.Readlink(link)
-		if err == nil && slices.Contains(namespaces, namespace) {
-			f.namespaces = append(f.namespaces, link+" "+namespace)
-		}
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, l.dir) {
-			f.mounts = append(f.mounts, line)
-		}
-	}
-	return f
-}
-
-// namespaces returns all namespaces that are not the test's own, as a lab's first process and hosts have them.
-func (l cli) namespaces(t *testing.T, hosts ...string) []string {
-	t.Helper()
-	var list []string
-	for _, host := range hosts {
-		for namespace := range strings.FieldsSeq(l.run(t, "exec", host, "--", "sh", "-c", "readlink /proc/1/ns/* /proc/self/ns/*")) {
-			kind, _, _ := strings.Cut(namespace, ":")
-			own, err := os.Readlink("/proc/self/ns/" + kind)
-			if err == nil && own != namespace && !slices.Contains(list, namespace) {
-				list = append(list, namespace)
-			}
-		}
-	}
-	return list
-}
-
 func TestLabFromUpToDown(t *testing.T) {
 	g := NewWithT(t)
 	l := newCLI(t)
@@ -148,12 +102,11 @@ func TestLabFromUpToDown(t *testing.T) {
 	t.Run("links are cut and mended", func(t *testing.T) { testLinks(t, l) })
 	t.Run("down leaves nothing", func(t *testing.T) {
 		g := NewWithT(t)
-		namespaces := l.namespaces(t, hosts...)
-		g.Expect(len(namespaces)).To(BeNumerically(">", len(hosts)))
-		g.Expect(l.see(t, namespaces).namespaces).NotTo(BeEmpty())
+		before := observe(t, l.dir)
+		g.Expect(before.left(t)).NotTo(BeEmpty())
 		l.run(t, "down")
 		// The last to go is the lab's first process, which the machine's own has yet to reap.
-		g.Eventually(func() footprint { return l.see(t, namespaces) }, "10s", "50ms").Should(Equal(footprint{}))
+		g.Eventually(func() []string { return before.left(t) }, "10s", "50ms").Should(BeEmpty())
 		g.Expect(l.dir).NotTo(BeADirectory())
 		l.run(t, "down")
 		g.Expect(l.try(t.Context(), "", "exec", "tor", "--", "true").stderr).To(ContainSubstring("no lab is up in " + l.dir))
@@ -178,21 +131,21 @@ func testExec(t *testing.T, l cli, hosts []string) {
 	g.Expect(l.run(t, "exec", "node-1", "--", "ls", "/run")).To(ContainSubstring("only-here"))
 	g.Expect(l.run(t, "exec", "node-2", "--", "ls", "/run")).NotTo(ContainSubstring("only-here"))
 	g.Expect(l.run(t, "exec", "tor", "--", "birdc", "show", "protocols")).To(ContainSubstring("nodes_ipv6"))
-	testExecEndsWithItsCaller(t, l)
+	testExecEndsWithItsCaller(t, l, "external")
 }
 
-func testExecEndsWithItsCaller(t *testing.T, l cli) {
+func testExecEndsWithItsCaller(t *testing.T, l cli, target string) {
 	t.Helper()
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := l.command(ctx, "exec", "external", "--", "sh", "-c", "echo $$; exec sleep 1000")
+	cmd := l.command(ctx, "exec", target, "--", "sh", "-c", "echo $$; exec sleep 1000")
 	stdout, err := cmd.StdoutPipe()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(cmd.Start()).To(Succeed())
 	var pid int
 	_, err = fmt.Fscan(stdout, &pid)
 	g.Expect(err).NotTo(HaveOccurred())
-	check := []string{"exec", "external", "--", "test", "-d", fmt.Sprintf("/proc/%d", pid)}
+	check := []string{"exec", target, "--", "test", "-d", fmt.Sprintf("/proc/%d", pid)}
 	l.run(t, check...)
 	cancel()
 	_ = cmd.Wait() // It was killed.
@@ -233,6 +186,7 @@ func testPod(t *testing.T, l cli) {
 			return l.try(t.Context(), "", "exec", "external", "--", "curl", "-sm", "1", address+":30080").stdout
 		}, "20s", "100ms").Should(ContainSubstring("pod echo on node-"), address)
 	}
+	testExecEndsWithItsCaller(t, l, "pod/default/echo")
 	g.Expect(l.try(t.Context(), "", "exec", "pod/default/missing", "--", "true").stderr).To(ContainSubstring("pod/default/missing"))
 	l.run(t, "kubectl", "delete", "pod", "echo", "--grace-period=0", "--force")
 }
@@ -300,11 +254,11 @@ func TestUpThatIsKilledLeavesNothing(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred(), text.String())
 		text.Write(buffer[:n])
 	}
-	namespaces := l.namespaces(t, "node-1")
-	g.Expect(l.see(t, namespaces).namespaces).NotTo(BeEmpty())
+	before := observe(t, l.dir)
+	g.Expect(before.left(t)).NotTo(BeEmpty())
 	g.Expect(cmd.Process.Kill()).To(Succeed())
 	_ = cmd.Wait() // It was killed.
-	g.Eventually(func() footprint { return l.see(t, namespaces) }, "10s", "50ms").Should(Equal(footprint{}))
+	g.Eventually(func() []string { return before.left(t) }, "10s", "50ms").Should(BeEmpty())
 }
 
 func TestPartThatFailsIsNamedWithItsLog(t *testing.T) {
