@@ -62,9 +62,11 @@ func BenchmarkStart(b *testing.B) {
 				await(b, s, func() bool {
 					return len(router.all()) > connections && router.last().announcedCount() == manyRoutes
 				})
+				b.StopTimer()
 				if err := s.Close(b.Context(), speaker.KeepRoutes); err != nil {
 					b.Fatal(err)
 				}
+				b.StartTimer()
 			}
 		})
 	}
