@@ -35,10 +35,8 @@ func TestContainerThatEndsIsRestartedWithBackOff(t *testing.T) {
 		w.host.onStart = func(p *fakeProcess) { p.exit(3) }
 		w.create(`{}`)
 		w.after(40 * time.Second)
-		want := []time.Duration{0, 0, 1, 3, 7, 15, 31}
-		for i := range want {
-			want[i] *= time.Second
-		}
+		const s = time.Second
+		want := []time.Duration{0, 0, 1 * s, 3 * s, 7 * s, 15 * s, 31 * s}
 		if diff := cmp.Diff(want, w.host.started()); diff != "" {
 			t.Errorf("started at (-want +got):\n%s", diff)
 		}

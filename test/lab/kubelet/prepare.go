@@ -59,7 +59,7 @@ func (w *worker) makeDirectories() error {
 		var err error
 		switch {
 		case v.EmptyDir != nil:
-			err = errors.Join(os.MkdirAll(path, 0o777), os.Chmod(path, 0o777)) //nolint:gosec // For any user, as in a kubelet.
+			err = errors.Join(os.MkdirAll(path, 0o777), os.Chmod(path, 0o777))
 		case v.HostPath != nil:
 			err = prepareHostPath(path, v.HostPath.Type)
 		}

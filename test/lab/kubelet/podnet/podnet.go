@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/vishvananda/netlink"
+	"go4.org/netipx"
 	"golang.org/x/sys/unix"
 
 	"github.com/herald-network/herald/test/lab/netns"
@@ -111,7 +112,7 @@ func (a Attachment) configureNode() error {
 		return err
 	}
 	for _, ip := range a.PodIPs {
-		route := &netlink.Route{LinkIndex: veth.Index, Dst: hostRoute(ip), Scope: unix.RT_SCOPE_LINK, Src: a.hostIP(ip)}
+		route := &netlink.Route{LinkIndex: veth.Index, Dst: netipx.AddrIPNet(ip), Scope: unix.RT_SCOPE_LINK, Src: a.hostIP(ip).AsSlice()}
 		if err := netlink.RouteAdd(route); err != nil {
 			return fmt.Errorf("add a route to %s: %w", ip, err)
 		}
@@ -138,7 +139,7 @@ func (a Attachment) configurePod() error {
 		return err
 	}
 	for _, ip := range a.PodIPs {
-		address := &netlink.Addr{IPNet: hostRoute(ip), Flags: unix.IFA_F_NODAD}
+		address := &netlink.Addr{IPNet: netipx.AddrIPNet(ip), Flags: unix.IFA_F_NODAD}
 		if err := netlink.AddrAdd(link, address); err != nil {
 			return fmt.Errorf("add address %s: %w", ip, err)
 		}
@@ -154,14 +155,14 @@ func (a Attachment) configurePod() error {
 	return nil
 }
 
-// hostIP returns the node's address of the same family; nil where it has none.
-func (a Attachment) hostIP(pod netip.Addr) net.IP {
+// hostIP returns the node's address of the same family; the zero address where it has none.
+func (a Attachment) hostIP(pod netip.Addr) netip.Addr {
 	for _, ip := range a.HostIPs {
 		if ip.Is4() == pod.Is4() {
-			return ip.AsSlice()
+			return ip
 		}
 	}
-	return nil
+	return netip.Addr{}
 }
 
 func gatewayFor(pod netip.Addr) netip.Addr {
@@ -177,8 +178,4 @@ func addNeighbour(link int, ip netip.Addr, mac net.HardwareAddr) error {
 		return fmt.Errorf("add neighbour %s: %w", ip, err)
 	}
 	return nil
-}
-
-func hostRoute(ip netip.Addr) *net.IPNet {
-	return &net.IPNet{IP: ip.AsSlice(), Mask: net.CIDRMask(ip.BitLen(), ip.BitLen())}
 }

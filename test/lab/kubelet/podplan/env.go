@@ -1,6 +1,7 @@
 package podplan
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,7 +80,7 @@ func variable(pod *corev1.Pod, c *corev1.Container, e *corev1.EnvVar, f Facts, o
 		ref := from.ConfigMapKeyRef
 		return lookUpKey("ConfigMap", objects.ConfigMaps, ref.Name, ref.Key, ref.Optional)
 	default:
-		return "", false, fmt.Errorf("the lab knows valueFrom with fieldRef, resourceFieldRef, secretKeyRef and configMapKeyRef only")
+		return "", false, errors.New("the lab knows valueFrom with fieldRef, resourceFieldRef, secretKeyRef and configMapKeyRef only")
 	}
 }
 
