@@ -78,8 +78,9 @@ fmt: $(BIN)/golangci-lint ## Format the code as lint wants it.
 	$(BIN)/golangci-lint fmt ./...
 
 .PHONY: verify-generated
-verify-generated: ## Fail when generated files are stale.
+verify-generated: ## Fail when generated files or go.mod are stale.
 	hack/verify-generated.sh
+	go mod tidy -diff
 
 $(BIN)/golangci-lint: tools/go.mod
 	go -C tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
