@@ -30,7 +30,7 @@ func configurationCases(r *rack) {
 			Eventually(ctx, func() (map[string]string, error) { return r.asPaths(ctx, router.Host, clusterBlock) }, 3*soon, cliInterval).
 				Should(Equal(map[string]string{"192.168.1.11": "64600", "192.168.1.12": "64600", "192.168.1.13": "64601"}), router.Host)
 		}
-		r.expectBaseline(ctx)
+		r.expectRoute(ctx, clusterBlock, r.nodes()...)
 		clusterIP := r.createService(ctx, service{name: "overlaid"})[0]
 		r.expectAnswer(ctx, url(clusterIP))
 	})
@@ -39,10 +39,7 @@ func configurationCases(r *rack) {
 		right, wrong := r.routers[0], r.routers[1]
 		mark := right.Mark()
 		Expect(r.Replace(ctx, peer(r, wrong.Host, 0, 65099, "[IPv4, IPv6]"))).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(r.Replace(ctx, peers(r))).To(Succeed())
-			r.expectBaseline(ctx)
-		})
+		DeferCleanup(func(ctx SpecContext) { Expect(r.Replace(ctx, peers(r))).To(Succeed()) })
 		for _, node := range r.nodes() {
 			Eventually(ctx, func(g Gomega) {
 				session, err := r.session(ctx, node, wrong.Host)

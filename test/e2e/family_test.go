@@ -61,10 +61,11 @@ func familyCases(r *rack) {
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(r.Replace(ctx, peers(r))).To(Succeed())
 			r.expectEstablished(ctx, r.nodes(), "192.168.1.")
-			r.expectBaseline(ctx)
 		})
 		r.expectEstablished(ctx, r.nodes(), "fd00:1::")
-		r.expectBaseline(ctx)
+		for _, block := range blocks(r) {
+			r.expectRoute(ctx, block, r.nodes()...)
+		}
 		r.expectRoute(ctx, host(address), r.nodes()...)
 		r.expectAnswer(ctx, url(address))
 	})

@@ -26,7 +26,7 @@ func lifecycleCases(r *rack) {
 		_, err = r.Kubectl(ctx, "-n", namespace, "rollout", "status", agents, "--timeout=60s")
 		Expect(err).NotTo(HaveOccurred())
 		for _, block := range blocks(r) {
-			r.expectRouteWithin(ctx, 4*soon, block, r.nodes()...)
+			r.expectRouteWithin(ctx, recovery, block, r.nodes()...)
 		}
 	})
 
@@ -36,9 +36,6 @@ func lifecycleCases(r *rack) {
 		DeferCleanup(func(ctx SpecContext) {
 			_, err := r.Run(ctx, "start", "manager")
 			Expect(err).NotTo(HaveOccurred())
-			for _, block := range blocks(r) {
-				r.expectRouteWithin(ctx, 6*soon, block, r.nodes()...)
-			}
 		})
 		_, err = r.Kubectl(ctx, "-n", namespace, "delete", agents)
 		Expect(err).NotTo(HaveOccurred())

@@ -208,10 +208,7 @@ func (r *rack) createService(ctx context.Context, s service) []string {
 func (r *rack) reconfigure(ctx context.Context, spec string) {
 	GinkgoHelper()
 	Expect(r.Replace(ctx, configuration("default", spec))).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) {
-		Expect(r.Replace(ctx, baseConfiguration(r))).To(Succeed())
-		r.expectBaseline(ctx)
-	})
+	DeferCleanup(func(ctx SpecContext) { Expect(r.Replace(ctx, baseConfiguration(r))).To(Succeed()) })
 }
 
 // host returns the host route's prefix for an address.
@@ -243,5 +240,3 @@ func joined[T ~string](values []T) string {
 	}
 	return strings.Join(words, ", ")
 }
-
-func splitWords(text string) []string { return strings.Fields(text) }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/test/harness"
+	"github.com/herald-network/herald/test/harness/probe"
 	"github.com/herald-network/herald/test/lab/topology"
 )
 
@@ -25,6 +27,9 @@ const (
 	// cliInterval is for what takes a process to look at.
 	cliInterval = 250 * time.Millisecond
 )
+
+// recovery is how long it may take after a case until all is as it was: sessions have to come back.
+const recovery = time.Minute
 
 // holdTime is what all sessions of the rack agree on.
 const holdTime = 9 * time.Second
@@ -88,11 +93,15 @@ func (r *rack) configure(ctx context.Context) {
 	})
 }
 
-// expectBaseline waits until every router has the aggregates from every node.
+// expectBaseline waits until every router has the blocks from every node, and nothing else: what every case begins with.
 func (r *rack) expectBaseline(ctx context.Context) {
 	GinkgoHelper()
 	for _, block := range blocks(r) {
-		r.expectRoute(ctx, block, r.nodes()...)
+		r.expectRouteWithin(ctx, recovery, block, r.nodes()...)
+	}
+	for _, router := range r.routers {
+		Eventually(ctx, func() []string { return texts(router.Prefixes()) }, soon, interval).
+			Should(ConsistOf(blocks(r)), "routes of %s", router.Host)
 	}
 }
 
@@ -128,10 +137,10 @@ func (r *rack) expectRoute(ctx context.Context, prefix string, nodes ...string) 
 func (r *rack) expectRouteWithin(ctx context.Context, patience time.Duration, prefix string, nodes ...string) {
 	GinkgoHelper()
 	p := netip.MustParsePrefix(prefix)
-	want := r.nextHops(p.Addr().Is4(), nodes...)
+	want := texts(r.nextHops(p.Addr().Is4(), nodes...))
 	for _, router := range r.routers {
-		Eventually(ctx, func() []netip.Addr { return router.NextHops(p) }, patience, interval).
-			Should(HaveExactElements(want), "%s on %s", prefix, router.Host)
+		Eventually(ctx, func() []string { return texts(router.NextHops(p)) }, patience, interval).
+			Should(Equal(want), "next hops of %s on %s", prefix, router.Host)
 	}
 }
 
@@ -150,21 +159,28 @@ func (r *rack) marks() []harness.Mark {
 	return marks
 }
 
-// expectUntouched asserts that no route of any router changed after the marks, not even for a moment.
-func (r *rack) expectUntouched(marks []harness.Mark) {
+// expectUntouched asserts that none of the prefixes, or where none is given no route at all, changed on any router after
+// the marks, not even for a moment.
+func (r *rack) expectUntouched(marks []harness.Mark, prefixes ...string) {
 	GinkgoHelper()
-	Expect(r.since(marks)).To(BeEmpty(), "route events")
+	Expect(r.since(marks, prefixes...)).To(BeEmpty(), "route events")
 }
 
-// since returns what happened to the routes of any router after the marks, in words.
-func (r *rack) since(marks []harness.Mark) []string {
+// since returns what happened after the marks to the prefixes, or where none is given to all, in words.
+func (r *rack) since(marks []harness.Mark, prefixes ...string) []string {
 	var events []string
 	for i, router := range r.routers {
 		for _, event := range router.Since(marks[i]) {
-			events = append(events, fmt.Sprintf("%s %s: %s %s %s", event.Time.Format(time.StampMilli), router.Host, event.Event, event.Prefix, event.NextHops))
+			if len(prefixes) == 0 || slices.Contains(prefixes, event.Prefix.String()) {
+				events = append(events, fmt.Sprintf("%s %s: %s", event.Time.Format(time.StampMilli), router.Host, describe(event)))
+			}
 		}
 	}
 	return events
+}
+
+func describe(event probe.Route) string {
+	return fmt.Sprintf("%s %s %s", event.Event, event.Prefix, event.NextHops)
 }
 
 // expectAnswer waits until the outside client gets an answer, and returns it.
@@ -189,8 +205,8 @@ func (r *rack) curl(ctx context.Context, url string) (string, error) {
 	return r.Exec(ctx, topology.External, "curl", "-sS", "-m", "1", url)
 }
 
-// sendTraffic lets the outside client send 100 requests per second until the returned function is called, which expects
-// that not one failed.
+// sendTraffic lets the outside client send 100 requests per second until the returned function is called, which goes on
+// for two more seconds, lest an effect comes late, and expects that not one failed.
 func (r *rack) sendTraffic(ctx context.Context, urls ...string) (expectAllAnswered func()) {
 	GinkgoHelper()
 	const rate = 100
@@ -199,9 +215,11 @@ func (r *rack) sendTraffic(ctx context.Context, urls ...string) (expectAllAnswer
 	DeferCleanup(traffic.Stop)
 	return func() {
 		GinkgoHelper()
+		enough := len(traffic.Sent()) + 2*rate
+		Eventually(ctx, func() int { return len(traffic.Sent()) }, soon, interval).Should(BeNumerically(">=", enough), "requests sent")
 		Expect(traffic.Stop()).To(Succeed())
 		Expect(traffic.Failed()).To(BeEmpty(), "of %d requests", len(traffic.Sent()))
-		Expect(len(traffic.Sent())).To(BeNumerically(">", rate), "requests sent")
+		AddReportEntry("requests answered", len(traffic.Sent()))
 	}
 }
 
@@ -221,10 +239,18 @@ func (r *rack) session(ctx context.Context, node, peer string) (v1alpha1.NodeSes
 // delete deletes objects, each given as kind/name or as "kind --all", if they are there.
 func (r *rack) delete(ctx context.Context, objects ...string) error {
 	for _, object := range objects {
-		args := append([]string{"delete", "--ignore-not-found", "--wait=false"}, splitWords(object)...)
+		args := append([]string{"delete", "--ignore-not-found", "--wait=false"}, strings.Fields(object)...)
 		if _, err := r.Kubectl(ctx, args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func texts[T fmt.Stringer](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = v.String()
+	}
+	return list
 }

@@ -65,7 +65,9 @@ func restartCases(r *rack) {
 			Eventually(ctx, func() int { return len(router.Lost(marks[i], hop)) }, 4*soon, interval).
 				ShouldNot(BeZero(), "%s forgets what it had from %s", router.Host, node)
 		}
-		r.expectBaseline(ctx)
+		for _, block := range blocks(r) {
+			r.expectRoute(ctx, block, r.nodes()...)
+		}
 	})
 }
 

@@ -26,12 +26,13 @@ var _ = Describe("In a rack with two BIRD routers", Ordered, ContinueOnFailure, 
 	Context("that knows nothing of Herald yet", func() { tourCases(r) })
 	Context("that every node peers with", func() {
 		BeforeAll(func(ctx SpecContext) { r.configure(ctx) })
+		BeforeEach(func(ctx SpecContext) { r.expectBaseline(ctx) })
 		advertisementCases(r)
 		familyCases(r)
 		configurationCases(r)
 		restartCases(r)
-		outageCases(r)
 		lifecycleCases(r)
+		outageCases(r)
 	})
 })
 
@@ -44,6 +45,7 @@ var _ = Describe("In a rack with an FRR router", Ordered, ContinueOnFailure, fun
 	Context("that knows nothing of Herald yet", func() { tourCases(r) })
 	Context("that every node peers with", func() {
 		BeforeAll(func(ctx SpecContext) { r.configure(ctx) })
+		BeforeEach(func(ctx SpecContext) { r.expectBaseline(ctx) })
 		killCase(r)
 	})
 })

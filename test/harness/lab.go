@@ -18,7 +18,6 @@ type Lab struct {
 	// dir is where the lab keeps its state.
 	dir      string
 	binaries Binaries
-	env      []string
 }
 
 // Binaries are the programs that the harness runs.
@@ -30,20 +29,19 @@ type Binaries struct {
 // LabBinary is the environment variable that names a bin/lab which is already built.
 const LabBinary = "HERALD_LAB_BIN"
 
-// Build builds the programs into a directory; bin/lab only where LabBinary names none.
+// Build builds the programs into a directory; bin/lab, and Herald beside it, only where LabBinary names none.
 func Build(ctx context.Context, dir string) (Binaries, error) {
+	const module = "github.com/herald-network/herald/"
 	binaries := Binaries{Lab: os.Getenv(LabBinary), Probe: filepath.Join(dir, "probe")}
-	packages := map[string]string{binaries.Probe: "github.com/herald-network/herald/test/harness/cmd/probe"}
+	packages := []string{module + "test/harness/cmd/probe"}
 	if binaries.Lab == "" {
 		binaries.Lab = filepath.Join(dir, "lab")
-		packages[binaries.Lab] = "github.com/herald-network/herald/test/lab/cmd/lab"
+		packages = append(packages, module+"test/lab/cmd/lab", module+"cmd/manager", module+"cmd/agent")
 	}
-	for path, pkg := range packages {
-		build := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			return Binaries{}, fmt.Errorf("build %s: %w\n%s", pkg, err, output)
-		}
+	build := exec.CommandContext(ctx, "go", append([]string{"build", "-o", dir + "/"}, packages...)...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return Binaries{}, fmt.Errorf("build %s: %w\n%s", strings.Join(packages, " "), err, output)
 	}
 	return binaries, nil
 }
@@ -105,7 +103,5 @@ func (l *Lab) run(ctx context.Context, input string, args ...string) (string, er
 }
 
 func (l *Lab) command(ctx context.Context, args ...string) *exec.Cmd {
-	process := exec.CommandContext(ctx, l.binaries.Lab, args...)
-	process.Env = append(os.Environ(), "LAB_DIR="+l.dir)
-	return process
+	return exec.CommandContext(ctx, l.binaries.Lab, append([]string{"--dir", l.dir}, args...)...)
 }
