@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -40,7 +41,8 @@ protocol device { }
 ipv4 table master4;
 ipv6 table master6;
 template bgp node {
-	local 127.0.0.4 port %d as 64512;
+	local %s port %d as 64512;
+	strict bind;
 	multihop;
 	graceful restart on;
 	hold time 9;
@@ -53,10 +55,10 @@ protocol bgp node1 from node { neighbor 127.0.0.5 as 64513; passive; }
 func startBIRD(t *testing.T) *bird {
 	t.Helper()
 	dir := t.TempDir()
-	port := netip.MustParseAddrPort(listen(t, "127.0.0.4:0", true).Addr().String()).Port()
+	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 4, byte(rand.N(256)), byte(1 + rand.N(254))}), 1790)
 	b := &bird{socket: filepath.Join(dir, "ctl")}
 	config := filepath.Join(dir, "bird.conf")
-	if err := os.WriteFile(config, []byte(fmt.Sprintf(birdConfig, port)), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, birdConfig, address.Addr(), address.Port()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), "bird", "-f", "-c", config, "-s", b.socket)
@@ -70,7 +72,7 @@ func startBIRD(t *testing.T) *bird {
 		_, err := b.ask("show status")
 		return err
 	}, patience, 10*tick).Should(Succeed())
-	b.relay = startRelay(t, fmt.Sprintf("127.0.0.4:%d", port))
+	b.relay = startRelay(t, address.String())
 	return b
 }
 
@@ -144,7 +146,12 @@ type relay struct {
 
 func startRelay(t *testing.T, to string) *relay {
 	t.Helper()
-	r := &relay{Listener: listen(t, "127.0.0.3:0", false)}
+	listener, err := net.Listen("tcp", "127.0.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	r := &relay{Listener: listener}
 	from := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.5:0"))}
 	go func() {
 		for {
@@ -187,19 +194,6 @@ func (r *relay) connections() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.count
-}
-
-func listen(t *testing.T, address string, closed bool) net.Listener {
-	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	if closed {
-		_ = listener.Close()
-	}
-	return listener
 }
 
 // TestBIRDKeepsEveryRoute does to a session what may happen to it, and watches BIRD's table: no route may be touched.

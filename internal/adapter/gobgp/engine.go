@@ -21,6 +21,7 @@ import (
 // each from another address of that network that nobody is told.
 type engine struct {
 	loop   *loop
+	freed  <-chan struct{} // receives when a neighbor that was removed is gone
 	listen netip.AddrPort
 }
 
@@ -93,12 +94,11 @@ func (e *engine) connect(ctx context.Context, peer bgp.Peer) (conn net.Conn, dis
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	from := loopbackAddress()
+	remove := func() { _ = e.removeNeighbor(context.WithoutCancel(ctx), from) } // The next one has another address.
 	if err := e.addNeighbor(ctx, peer, from); err != nil {
+		remove()
 		return nil, nil, fmt.Errorf("add the peer to the engine: %w", err)
 	}
-	remove := sync.OnceFunc(func() {
-		_ = e.loop.DeletePeer(context.WithoutCancel(ctx), &api.DeletePeerRequest{Address: from.String()}) // It is there.
-	})
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	conn, err = dialer.DialContext(ctx, "tcp4", e.listen.String())
 	if err != nil {
@@ -128,6 +128,22 @@ func (e *engine) addNeighbor(ctx context.Context, peer bgp.Peer, from netip.Addr
 	}
 	select {
 	case <-active:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// removeNeighbor removes the neighbor and waits until nothing of it runs any more: it would still read the configuration
+// that the next stop or start of the engine writes.
+func (e *engine) removeNeighbor(ctx context.Context, address netip.Addr) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := e.loop.DeletePeer(ctx, &api.DeletePeerRequest{Address: address.String()}); err != nil {
+		return err
+	}
+	select {
+	case <-e.freed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -210,13 +226,14 @@ func (p *engines) take() *engine {
 		p.idle = p.idle[:n-1]
 		return e
 	}
-	brake := newBrake()
+	brake, freed := newBrake(), make(chan struct{}, 1)
+	logger := engineLogger{log: p.log, freed: freed}
 	l := &loop{
-		BgpServer: server.NewBgpServer(server.LoggerOption(engineLogger{p.log}), server.TimingHookOption(brake)),
+		BgpServer: server.NewBgpServer(server.LoggerOption(logger), server.TimingHookOption(brake)),
 		brake:     brake,
 	}
 	go l.Serve()
-	return &engine{loop: l}
+	return &engine{loop: l, freed: freed}
 }
 
 // give takes a stopped engine back.

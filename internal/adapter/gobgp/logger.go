@@ -9,18 +9,33 @@ import (
 
 // engineLogger passes what GoBGP logs on as wire detail, V(2). GoBGP's Info and Warn are events of a session that users
 // learn in status, in better words; its Fatal and Panic must not end the agent, whose other sessions live on.
-type engineLogger struct{ log logr.Logger }
+type engineLogger struct {
+	log   logr.Logger
+	freed chan<- struct{} // gets what nothing but a record for Debug tells
+}
 
 var _ enginelog.Logger = engineLogger{}
 
 const wireDetail = 2
+
+// neighborFreed is what GoBGP logs when nothing of a removed neighbor runs any more (pkg/server/server.go, Serve).
+const neighborFreed = "freed fsm.h"
 
 func (l engineLogger) Panic(msg string, fields enginelog.Fields) { l.fault(msg, fields) }
 func (l engineLogger) Fatal(msg string, fields enginelog.Fields) { l.fault(msg, fields) }
 func (l engineLogger) Error(msg string, fields enginelog.Fields) { l.detail(msg, fields) }
 func (l engineLogger) Warn(msg string, fields enginelog.Fields)  { l.detail(msg, fields) }
 func (l engineLogger) Info(msg string, fields enginelog.Fields)  { l.detail(msg, fields) }
-func (l engineLogger) Debug(string, enginelog.Fields)            {}
+
+// Debug passes nothing on: there is a record for every message on the wire.
+func (l engineLogger) Debug(msg string, _ enginelog.Fields) {
+	if msg == neighborFreed {
+		select {
+		case l.freed <- struct{}{}:
+		default:
+		}
+	}
+}
 
 // SetLevel does nothing: what is logged is up to the sink.
 func (l engineLogger) SetLevel(enginelog.LogLevel) {}
