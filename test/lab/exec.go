@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,11 +24,20 @@ const podPrefix = "pod/"
 // Exec replaces this process by a command inside a host, or inside a pod named pod/NAMESPACE/NAME. It returns only when it
 // fails.
 func Exec(ctx context.Context, dir statedir.Dir, target string, args []string) error {
-	command, err := insideOf(ctx, dir, target, args)
+	first, err := dir.Process()
 	if err != nil {
 		return err
 	}
-	first, err := dir.Process()
+	lab, err := dir.Read()
+	if err != nil {
+		return err
+	}
+	var command []string
+	if strings.HasPrefix(target, podPrefix) {
+		command, err = insidePod(ctx, dir, target, args)
+	} else {
+		command, err = insideHost(dir, lab, target, args)
+	}
 	if err != nil {
 		return err
 	}
@@ -41,11 +49,7 @@ func Exec(ctx context.Context, dir statedir.Dir, target string, args []string) e
 	if os.Geteuid() != 0 {
 		argv = append(argv, "--user", "--preserve-credentials")
 	}
-	argv = append(append(argv, "--"), command...)
-	lab, err := dir.Read()
-	if err != nil {
-		return err
-	}
+	argv = append(append(argv, "--", lab.Self), command...)
 	env := append(environment(filepath.Dir(lab.Binaries[controlplane.Kubectl])), dir.KubectlEnv()...)
 	return fmt.Errorf("run %s: %w", nsenter, syscall.Exec(nsenter, argv, env))
 }
@@ -55,46 +59,39 @@ func Kubectl(ctx context.Context, dir statedir.Dir, args []string) error {
 	return Exec(ctx, dir, topology.ControlPlane, append([]string{controlplane.Kubectl}, args...))
 }
 
-// insideOf returns the command with which, from within the lab's sandbox, args run inside the target.
-func insideOf(ctx context.Context, dir statedir.Dir, target string, args []string) ([]string, error) {
-	lab, err := dir.Read()
-	if err != nil {
-		return nil, err
-	}
-	var view proc.View
-	if strings.HasPrefix(target, podPrefix) {
-		answer, err := control.Call(ctx, dir.Socket(), control.Pod, target)
-		if err != nil {
-			return nil, err
-		}
-		entering := []string{
-			"nsenter", "--target", strconv.Itoa(answer.PID), "--mount", "--pid", "--net", "--uts", "--",
-			"setpriv", "--pdeathsig", "KILL", "--",
-		}
-		args = append(entering, args...)
-	} else if view, err = viewOf(dir, lab, target); err != nil {
-		return nil, err
-	}
-	entering, err := proc.EnterArgs(view, args)
-	return append([]string{lab.Self}, entering...), err
-}
-
-func viewOf(dir statedir.Dir, lab statedir.Lab, name string) (proc.View, error) {
+// insideHost returns the arguments with which the lab's program, in the sandbox, becomes a command on a host. It runs in
+// the caller's directory.
+func insideHost(dir statedir.Dir, lab statedir.Lab, name string, args []string) ([]string, error) {
 	rack, err := topology.New(lab.Options)
 	if err != nil {
-		return proc.View{}, err
+		return nil, err
 	}
 	if _, ok := rack.Host(name); !ok {
 		var names []string
 		for _, h := range rack.Hosts {
 			names = append(names, h.Name)
 		}
-		return proc.View{}, fmt.Errorf("no host %q in this lab: there are %s, and pod/NAMESPACE/NAME", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("no host %q in this lab: there are %s, and pod/NAMESPACE/NAME", name, strings.Join(names, ", "))
 	}
 	view, err := host.In(string(dir), name).View()
 	if err != nil {
-		return proc.View{}, err
+		return nil, err
 	}
-	view.Dir, err = os.Getwd()
-	return view, errors.Join(err)
+	if view.Dir, err = os.Getwd(); err != nil {
+		return nil, err
+	}
+	return proc.EnterArgs(view, args)
+}
+
+// insidePod returns the arguments with which the lab's program, in the sandbox, becomes a command in a pod.
+func insidePod(ctx context.Context, dir statedir.Dir, pod string, args []string) ([]string, error) {
+	answer, err := control.Call(ctx, dir.Socket(), control.Pod, pod)
+	if err != nil {
+		return nil, err
+	}
+	entering := []string{
+		"nsenter", "--target", strconv.Itoa(answer.PID), "--mount", "--pid", "--net", "--uts", "--",
+		"setpriv", "--pdeathsig", "KILL", "--",
+	}
+	return proc.EnterArgs(proc.View{}, append(entering, args...))
 }

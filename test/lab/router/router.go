@@ -92,6 +92,9 @@ func render(name string, router topology.Host) (string, error) {
 	return text.String(), err
 }
 
+// RunDir is where, on its host, the router keeps its sockets.
+func (k Kind) RunDir() string { return "/run/" + string(k) }
+
 // Part returns the router as a part that runs on the host of that name. It is started as root and stays it, since a
 // sandbox may have no other user; FRR wants its group for terminals all the same, and the host's own /etc/group has it as
 // another name of root's.
@@ -99,12 +102,12 @@ func (k Kind) Part(name string) part.Part {
 	p := part.Part{Name: name, Host: name}
 	switch k {
 	case BIRD:
-		p.Processes = []part.Process{{Args: []string{"bird", "-f"}, ReadyFile: "/run/bird/bird.ctl"}}
+		p.Processes = []part.Process{{Args: []string{"bird", "-f"}, ReadyFile: k.RunDir() + "/bird.ctl"}}
 	case FRR:
 		options := []string{"--user=root", "--group=root", "--vty_port=0", "--log=stdout", "--log-level=informational"}
 		p.Processes = []part.Process{
-			{Args: append([]string{"/usr/lib/frr/zebra"}, options...), ReadyFile: "/run/frr/zserv.api"},
-			{Args: append([]string{"/usr/lib/frr/bgpd"}, options...), ReadyFile: "/run/frr/bgpd.vty"},
+			{Args: append([]string{"/usr/lib/frr/zebra"}, options...), ReadyFile: k.RunDir() + "/zserv.api"},
+			{Args: append([]string{"/usr/lib/frr/bgpd"}, options...), ReadyFile: k.RunDir() + "/bgpd.vty"},
 		}
 	}
 	return p

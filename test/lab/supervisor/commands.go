@@ -85,10 +85,11 @@ func (s *Supervisor) status() []control.PartStatus {
 	return list
 }
 
+// summary describes a rack in a few words.
 func summary(lab statedir.Lab) string {
 	families := "IPv4"
 	if lab.IPv6 {
 		families = "IPv4 and IPv6"
 	}
-	return fmt.Sprintf("%d nodes, %d routers (%s), %s", lab.Nodes, lab.Routers, lab.Router, families)
+	return fmt.Sprintf("nodes: %d, routers: %d (%s), families: %s", lab.Nodes, lab.Routers, lab.Router, families)
 }

@@ -38,11 +38,11 @@ func (s *Supervisor) serveLogs(lifetime context.Context, node topology.Host) err
 		BaseContext:       func(net.Listener) context.Context { return lifetime },
 	}
 	context.AfterFunc(lifetime, func() { _ = server.Close() })
-	s.running.Go(func() {
+	go func() {
 		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error(err, "Serving logs ended", "node", node.Name)
 		}
-	})
+	}()
 	return nil
 }
 

@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/herald-network/herald/test/lab/host"
 	"github.com/herald-network/herald/test/lab/kubelet"
 	"github.com/herald-network/herald/test/lab/topology"
 )
@@ -42,7 +41,7 @@ func (s *Supervisor) startKubelets(lifetime context.Context) error {
 			Addresses: node.Addresses(),
 			PodCIDRs:  node.PodCIDRs,
 			REST:      config,
-			Dir:       host.In(string(s.dir), node.Name).Dir,
+			Dir:       s.host(node.Name).Dir,
 			Binaries:  s.lab.HeraldBinaries,
 			Self:      s.lab.Self,
 			Log:       s.log.WithName("kubelet"),
@@ -54,11 +53,11 @@ func (s *Supervisor) startKubelets(lifetime context.Context) error {
 		if err := s.serveLogs(lifetime, node); err != nil {
 			return err
 		}
-		s.running.Go(func() {
+		go func() {
 			if err := k.Run(lifetime); err != nil {
 				s.log.Error(err, "The kubelet ended", "node", node.Name)
 			}
-		})
+		}()
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
@@ -36,19 +35,16 @@ type Supervisor struct {
 	// parts and fleet are complete once the lab is up.
 	parts map[string]*part.Runner
 	fleet kubelet.Fleet
-	// running are the goroutines that end with the lab.
-	running sync.WaitGroup
 }
 
 // Run brings the lab of a directory up, tells the reporter when it is, and keeps it up until the context is over. While it
-// is not up yet it ends with the one that waits for it: when the tether ends.
+// is not up yet it ends with the one that waits for it: when the tether ends. What it started ends with the sandbox.
 func Run(ctx context.Context, dir statedir.Dir, reporter *Reporter, tether io.Reader) error {
 	s, err := newSupervisor(dir, reporter)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer s.running.Wait()
 	defer cancel()
 	var up atomic.Bool
 	go func() {
@@ -88,21 +84,12 @@ func (s *Supervisor) prepare() (err error) {
 		return fmt.Errorf("build the network: %w", err)
 	}
 	for _, h := range s.rack.Hosts {
-		if err := host.In(string(s.dir), h.Name).Prepare(); err != nil {
+		if err := s.host(h.Name).Prepare(); err != nil {
 			return err
 		}
 	}
 	for _, r := range s.rack.With(topology.RoleRouter) {
-		files, err := s.lab.Router.Files(r)
-		if err != nil {
-			return err
-		}
-		for path, text := range files {
-			if err := host.In(string(s.dir), r.Name).WriteFile(path, text); err != nil {
-				return err
-			}
-		}
-		if err := os.MkdirAll(host.In(string(s.dir), r.Name).Path("/run/"+string(s.lab.Router)), 0o755); err != nil {
+		if err := s.prepareRouter(r); err != nil {
 			return err
 		}
 		s.add(s.lab.Router.Part(r.Name))
@@ -116,6 +103,21 @@ func (s *Supervisor) prepare() (err error) {
 	return s.cluster.WriteFiles()
 }
 
-func (s *Supervisor) add(p part.Part) {
-	s.parts[p.Name] = part.NewRunner(p, host.In(string(s.dir), p.Host), s.dir.LogPath(p.Name))
+func (s *Supervisor) prepareRouter(router topology.Host) error {
+	files, err := s.lab.Router.Files(router)
+	if err != nil {
+		return err
+	}
+	for path, text := range files {
+		if err := s.host(router.Name).WriteFile(path, text); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(s.host(router.Name).Path(s.lab.Router.RunDir()), 0o755)
 }
+
+func (s *Supervisor) add(p part.Part) {
+	s.parts[p.Name] = part.NewRunner(p, s.host(p.Host), s.dir.LogPath(p.Name))
+}
+
+func (s *Supervisor) host(name string) host.Host { return host.In(string(s.dir), name) }
