@@ -146,13 +146,15 @@ func TestPodWaitsForWhatItRefersTo(t *testing.T) {
 			t.Error("the pod was not started once the ConfigMap was there")
 		}
 		file := filepath.Join(w.kubelet.node.config.Dir, "pods", "uid-web", "volumes", "v", "level")
-		settings.Data["level"] = "info"
-		if _, err := w.client.CoreV1().ConfigMaps("default").Update(w.Context(), settings, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		w.after(5*time.Second + 2*refreshPeriod)
-		if text, err := os.ReadFile(file); err != nil || string(text) != "info" {
-			t.Errorf("the volume holds %q, %v", text, err)
+		for _, level := range []string{"info", "error"} {
+			settings.Data["level"] = level
+			if _, err := w.client.CoreV1().ConfigMaps("default").Update(w.Context(), settings, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.after(time.Since(w.start) + 2*refreshPeriod)
+			if text, err := os.ReadFile(file); err != nil || string(text) != level {
+				t.Errorf("the volume holds %q, want %q (%v)", text, level, err)
+			}
 		}
 	})
 }
@@ -218,6 +220,25 @@ func TestPreStopHookComesBeforeTheSignal(t *testing.T) {
 		w.after(time.Since(w.start) + time.Second)
 		if p.got() != "quit" || w.pod() != nil {
 			t.Errorf("got %q, the pod is there: %v", p.got(), w.pod() != nil)
+		}
+	})
+}
+
+func TestReadinessGateOfOthersIsHeeded(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.create(`{spec: {readinessGates: [{conditionType: example.com/gate}]}}`)
+		for _, status := range []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse} {
+			pod := w.pod()
+			others := func(c corev1.PodCondition) bool { return c.Type == "example.com/gate" }
+			pod.Status.Conditions = append(slices.DeleteFunc(pod.Status.Conditions, others),
+				corev1.PodCondition{Type: "example.com/gate", Status: status})
+			if _, err := w.client.CoreV1().Pods("default").UpdateStatus(w.Context(), pod, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got, want := w.isReady(), status == corev1.ConditionTrue; got != want {
+				t.Errorf("the gate is %s, ready %v", status, got)
+			}
 		}
 	})
 }

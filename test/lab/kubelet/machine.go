@@ -84,8 +84,10 @@ func (m *machine) start(ctx context.Context, spec proc.Spec) (process, error) {
 	return p, nil
 }
 
+// exec stays outside of the container's process id namespace: entering it takes a fork, and a child that outlived a
+// killed nsenter would keep the namespace from ending.
 func (m *machine) exec(ctx context.Context, p process, command []string) ([]byte, error) {
-	args := append([]string{"--target", strconv.Itoa(p.Pid()), "--mount", "--net", "--pid", "--uts", "--"}, command...)
+	args := append([]string{"--target", strconv.Itoa(p.Pid()), "--mount", "--net", "--uts", "--"}, command...)
 	output, err := exec.CommandContext(ctx, "nsenter", args...).CombinedOutput()
 	if err != nil {
 		return output, fmt.Errorf("run in the container: %w", err)

@@ -115,9 +115,10 @@ func TestRealProcessesInRealNamespaces(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(page).To(ContainSubstring("Welcome to nginx!"))
 	}
-	log, err := os.ReadFile(filepath.Join(dir, "logs", "default_server_uid-server", "web.log"))
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(string(log)).To(And(ContainSubstring("192.168.1.100"), ContainSubstring("fd00:1::100")), "nginx's log")
+	g.Eventually(func() (string, error) {
+		log, err := os.ReadFile(filepath.Join(dir, "logs", "default_server_uid-server", "web.log"))
+		return string(log), err
+	}, "5s", "50ms").Should(And(ContainSubstring("192.168.1.100"), ContainSubstring("fd00:1::100")), "nginx's log")
 	g.Eventually(func() (string, error) {
 		text, err := os.ReadFile(filepath.Join(dir, "rootfs", "run", "herald", "written"))
 		return strings.TrimSpace(string(text)), err
