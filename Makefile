@@ -46,7 +46,7 @@ generate: ## Generate deep copies, CRDs and the API reference.
 ##@ Test
 
 .PHONY: test
-test: verify test-unit test-envtest test-e2e ## Run every test: what CI runs.
+test: verify test-unit test-envtest test-e2e test-routers ## Run every test: what CI runs.
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector.
@@ -59,6 +59,10 @@ test-envtest: control-plane ## Run the tests against a real API server.
 .PHONY: test-e2e
 test-e2e: control-plane ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v
+
+.PHONY: test-routers
+test-routers: ## Run the BGP adapter's tests against a real BIRD (Debian's bird2).
+	CGO_ENABLED=1 go test -race -shuffle=on -tags bird -run BIRD ./internal/adapter/gobgp
 
 .PHONY: bench
 bench: control-plane ## Measure what docs/benchmarks.md reports.
