@@ -52,6 +52,8 @@ type Runner struct {
 
 	mu        sync.Mutex
 	processes []*proc.Process
+	// wanted is set by Start and taken back by Stop and Kill: a part that is wanted and does not run has ended by itself.
+	wanted bool
 }
 
 // NewRunner returns a runner for a part that writes to the log.
@@ -66,17 +68,34 @@ func (r *Runner) Logs() ([]string, error) { return []string{r.logPath}, nil }
 func (r *Runner) Start(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.wanted = true
 	if r.running() {
 		return nil
 	}
-	if err := r.start(ctx); err != nil {
+	return r.start(ctx)
+}
+
+// Restart kills the part and starts it again, also one that has ended by itself; one that was stopped or killed by command
+// is left alone.
+func (r *Runner) Restart(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.wanted {
+		return nil
+	}
+	r.signal(syscall.SIGKILL)
+	return r.start(ctx)
+}
+
+func (r *Runner) start(ctx context.Context) error {
+	if err := r.startProcesses(ctx); err != nil {
 		r.signal(syscall.SIGKILL)
 		return fmt.Errorf("start %s: %w%s", r.part.Name, err, Tail(r.logPath))
 	}
 	return nil
 }
 
-func (r *Runner) start(ctx context.Context) error {
+func (r *Runner) startProcesses(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	view, err := r.host.View()
@@ -151,6 +170,7 @@ func (r *Runner) ready(ctx context.Context, client *http.Client, p Process) erro
 func (r *Runner) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.wanted = false
 	var errs []error
 	for _, process := range slices.Backward(r.processes) {
 		errs = append(errs, process.Stop(ctx, stopGrace))
@@ -166,6 +186,7 @@ func (r *Runner) Kill(context.Context) error {
 	if !r.running() {
 		return fmt.Errorf("%s does not run", r.part.Name)
 	}
+	r.wanted = false
 	r.signal(syscall.SIGKILL)
 	return nil
 }

@@ -53,7 +53,7 @@ func newRunner(t *testing.T, scripts ...string) *part.Runner {
 	return r
 }
 
-const serves = `touch "$1"; echo serving; exec sleep 1000`
+const serves = `echo serving; touch "$1"; exec sleep 1000`
 
 func TestStartStopAndKill(t *testing.T) {
 	g := NewWithT(t)
@@ -109,6 +109,22 @@ func TestPartIsStoppedOnceOneOfItsProcessesIs(t *testing.T) {
 	g.Expect(r.Start(t.Context())).To(Succeed())
 	g.Eventually(r.Running).Should(BeFalse())
 	g.Expect(r.Stop(t.Context())).To(Succeed())
+}
+
+func TestRestartIsForWhatShallRun(t *testing.T) {
+	g := NewWithT(t)
+	r := newRunner(t, `touch "$1"; [ -e /run/once ] && exec sleep 1000; touch /run/once`)
+	g.Expect(r.Restart(t.Context())).To(Succeed())
+	g.Expect(r.Running()).To(BeFalse(), "never started")
+	g.Expect(r.Start(t.Context())).To(Succeed())
+	g.Eventually(r.Running).Should(BeFalse(), "ends by itself")
+	g.Expect(r.Restart(t.Context())).To(Succeed())
+	g.Expect(r.Running()).To(BeTrue())
+	g.Expect(r.Restart(t.Context())).To(Succeed())
+	g.Expect(r.Running()).To(BeTrue())
+	g.Expect(r.Kill(t.Context())).To(Succeed())
+	g.Expect(r.Restart(t.Context())).To(Succeed())
+	g.Expect(r.Running()).To(BeFalse(), "killed by command")
 }
 
 func TestTailIsTheEndOfALog(t *testing.T) {

@@ -59,16 +59,7 @@ func (s *Supervisor) startAgain(ctx context.Context, name string) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, follower := range []string{controlplane.ControllerManager, controlplane.Scheduler} {
-		runner := s.parts[follower]
-		if !runner.Running() {
-			continue // Stopped by command.
-		}
-		group.Go(func() error {
-			if err := runner.Kill(ctx); err != nil {
-				return err
-			}
-			return runner.Start(ctx)
-		})
+		group.Go(func() error { return s.parts[follower].Restart(ctx) })
 	}
 	return group.Wait()
 }
