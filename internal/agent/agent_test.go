@@ -133,7 +133,7 @@ func TestABugTakesNoRoutesAway(t *testing.T) {
 	t.Parallel()
 	broken := &flaky{}
 	inBubble(t, func(w *world) {
-		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), endpointHere("a"), endpointHere("b"))
+		w.hearAll(tor(), node(), blocks("10.49.0.0/16"), endpointHere("a"))
 		w.speaker.Establish("tor")
 
 		broken.panics = 1
@@ -141,8 +141,8 @@ func TestABugTakesNoRoutesAway(t *testing.T) {
 		w.Expect(w.prefixes("tor")).To(ConsistOf("10.49.0.0/16"))
 		w.Expect(w.counter("herald_panics_total")).To(BeEquivalentTo(1))
 
-		w.hear(local("b", "10.49.0.2"))
-		w.Expect(w.prefixes("tor")).To(ConsistOf("10.49.0.0/16", "10.49.0.1/32", "10.49.0.2/32"))
+		pass(time.Second)
+		w.Expect(w.prefixes("tor")).To(ConsistOf("10.49.0.0/16", "10.49.0.1/32"), "what it kept from being said is made up for")
 	}, broken.wrap)
 }
 

@@ -33,13 +33,6 @@ func newObjects(node string) *objects {
 // areKnown reports whether all objects of all kinds have been told: before that, what is missing is not known to be gone.
 func (o *objects) areKnown() bool { return len(o.unknown) == 0 }
 
-// takeReconfigured reports whether the intent must be made anew, once.
-func (o *objects) takeReconfigured() bool {
-	reconfigured := o.reconfigured
-	o.reconfigured = false
-	return reconfigured
-}
-
 // input returns what the intent is made of.
 func (o *objects) input() intent.Input {
 	in := intent.Input{Node: o.node}

@@ -25,21 +25,27 @@ func (a *Agent) turn(ctx context.Context) {
 	if !a.objects.areKnown() {
 		return
 	}
-	a.guard(func() {
+	sound := a.guard(func() {
 		start := time.Now()
 		steps := a.decide()
 		a.Metrics.Compute.Observe(time.Since(start).Seconds())
 		a.run(ctx, steps)
 	})
+	if !sound {
+		a.retry.Reset(retryAfter)
+	}
 	a.nudge()
 }
 
 // decide returns the steps from what the speaker does to what it should do. What changed in one Service costs that Service
 // only; the configuration and the own Node cost everything.
 func (a *Agent) decide() []plan.Step {
-	if a.objects.takeReconfigured() {
+	if a.objects.reconfigured {
+		// A bug in here stops nothing that runs, and where nothing runs yet it does not pass for an empty configuration.
+		a.objects.reconfigured = !a.hasSpoken
 		a.intent = intent.For(a.objects.input())
 		a.table.Configure(a.intent.Advertise)
+		a.objects.reconfigured = false
 	}
 	changes := a.table.TakeChanges()
 	routes := plan.Routes(changes.Advertise, changes.Withdraw)
@@ -71,8 +77,9 @@ func (a *Agent) run(ctx context.Context, steps []plan.Step) {
 	}
 }
 
-// guard survives a bug: one bad object, or one bad turn, must not take a node's routes away.
-func (a *Agent) guard(work func()) {
+// guard survives a bug: one bad object, or one bad turn, must not take a node's routes away. It reports whether there was
+// none.
+func (a *Agent) guard(work func()) (sound bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			a.Metrics.Panics.Inc()
@@ -80,6 +87,7 @@ func (a *Agent) guard(work func()) {
 		}
 	}()
 	work()
+	return true
 }
 
 // without returns the steps for routes that no newer step is about.
