@@ -67,7 +67,7 @@ test-routers: ## Run the BGP adapter's tests against a real BIRD (Debian's bird2
 .PHONY: bench
 bench: control-plane ## Measure what docs/benchmarks.md reports.
 	go test -run '^$$' -bench . -benchmem ./internal/...
-	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 60m ./test/bench/... -v -bench
+	HERALD_LAB_BIN=$(BIN)/lab go run ./test/bench
 
 .PHONY: verify
 verify: lint verify-generated ## Check style and that generated files are fresh.
