@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/herald-network/herald/test/harness"
 )
 
 // dumpIfFailed adds to the report of a case that failed all that one would ask for next.
@@ -24,13 +26,15 @@ func (r *rack) dumpIfFailed(ctx context.Context) {
 			output, err := r.Exec(ctx, router.Host, command...)
 			add(router.Host+": "+strings.Join(command, " "), output, err)
 		}
-		add(router.Host+": route events", fmt.Sprint(router.Since(0)), nil)
 		output, err := r.Run(ctx, "logs", router.Host)
 		add(router.Host+": log", tail(output), err)
 	}
-	for _, kinds := range []string{"bgpnodes,bgppeers,bgpconfigurations", "services,endpointslices", "pods -A"} {
-		output, err := r.Kubectl(ctx, append([]string{"get", "-o", "yaml"}, strings.Fields(kinds)...)...)
-		add("kubectl get "+kinds, output, err)
+	add("route events", tail(strings.Join(r.since(make([]harness.Mark, len(r.routers))), "\n")), nil)
+	for _, what := range []string{
+		"bgpnodes,bgppeers,bgpconfigurations -o yaml", "services,endpointslices -o yaml", "pods -A -o wide", "events -A",
+	} {
+		output, err := r.Kubectl(ctx, append([]string{"get"}, strings.Fields(what)...)...)
+		add("kubectl get "+what, output, err)
 	}
 	for _, process := range append([]string{"manager"}, prefixed("agent/", r.nodes())...) {
 		output, err := r.Run(ctx, "logs", process)

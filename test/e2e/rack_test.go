@@ -47,9 +47,10 @@ type rack struct {
 
 func sharedDir() string { return os.Getenv("HERALD_E2E_DIR") }
 
-// up brings a lab up, or attaches to the one that runs in dir.
+// up brings a lab up, or attaches to the one that runs in dir, until the container that calls it is through.
 func (r *rack) up(ctx context.Context, dir string, options ...string) {
 	GinkgoHelper()
+	DeferCleanup(r.down)
 	scratch := GinkgoT().TempDir()
 	binaries, err := harness.Build(ctx, scratch)
 	Expect(err).NotTo(HaveOccurred())
@@ -58,8 +59,9 @@ func (r *rack) up(ctx context.Context, dir string, options ...string) {
 	if r.kept = dir != ""; r.kept {
 		r.Lab = harness.Attach(binaries, dir)
 	} else {
-		r.Lab, err = harness.Up(ctx, binaries, filepath.Join(scratch, "lab"), options...)
+		lab, err := harness.Up(ctx, binaries, filepath.Join(scratch, "lab"), options...)
 		Expect(err).NotTo(HaveOccurred())
+		r.Lab = lab
 	}
 	r.api, err = r.Client(ctx)
 	Expect(err).NotTo(HaveOccurred())
@@ -70,8 +72,7 @@ func (r *rack) up(ctx context.Context, dir string, options ...string) {
 	}
 }
 
-func (r *rack) down(ctx context.Context) {
-	GinkgoHelper()
+func (r *rack) down(ctx SpecContext) {
 	for _, router := range r.routers {
 		Expect(router.Stop()).To(Succeed())
 	}
@@ -218,7 +219,7 @@ func (r *rack) sendTraffic(ctx context.Context, urls ...string) (expectAllAnswer
 		enough := len(traffic.Sent()) + 2*rate
 		Eventually(ctx, func() int { return len(traffic.Sent()) }, soon, interval).Should(BeNumerically(">=", enough), "requests sent")
 		Expect(traffic.Stop()).To(Succeed())
-		Expect(traffic.Failed()).To(BeEmpty(), "of %d requests", len(traffic.Sent()))
+		Expect(texts(traffic.Failed())).To(BeEmpty(), "requests without an answer, of %d", len(traffic.Sent()))
 		AddReportEntry("requests answered", len(traffic.Sent()))
 	}
 }

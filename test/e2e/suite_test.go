@@ -10,17 +10,24 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
 )
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
+	format.RegisterCustomFormatter(func(value any) (string, bool) {
+		err, ok := value.(error)
+		if !ok {
+			return "", false
+		}
+		return err.Error(), true
+	})
 	RunSpecs(t, "Herald, end to end")
 }
 
 var _ = Describe("In a rack with two BIRD routers", Ordered, ContinueOnFailure, func() {
 	r := &rack{routerHosts: []string{"tor", "tor-2"}}
 	BeforeAll(func(ctx SpecContext) { r.up(ctx, sharedDir(), "--nodes", "3", "--tors", "2", "--ipv6") })
-	AfterAll(func(ctx SpecContext) { r.down(ctx) })
 	JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx) })
 
 	Context("that knows nothing of Herald yet", func() { tourCases(r) })
@@ -39,7 +46,6 @@ var _ = Describe("In a rack with two BIRD routers", Ordered, ContinueOnFailure, 
 var _ = Describe("In a rack with an FRR router", Ordered, ContinueOnFailure, func() {
 	r := &rack{routerHosts: []string{"tor"}}
 	BeforeAll(func(ctx SpecContext) { r.up(ctx, "", "--nodes", "3", "--tor", "frr") })
-	AfterAll(func(ctx SpecContext) { r.down(ctx) })
 	JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx) })
 
 	Context("that knows nothing of Herald yet", func() { tourCases(r) })

@@ -4,6 +4,7 @@ package probe
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/netip"
 	"time"
@@ -41,6 +42,15 @@ type Request struct {
 	// Body is the answer, at most its first 256 bytes; Error says why there is none.
 	Body  string `json:"body,omitempty"`
 	Error string `json:"error,omitempty"`
+}
+
+// String returns the request as a line of a report.
+func (r Request) String() string {
+	became := r.Body
+	if r.Error != "" {
+		became = r.Error
+	}
+	return fmt.Sprintf("%s %s after %s: %s", r.Time.Format(time.StampMilli), r.URL, r.Took.Round(time.Millisecond), became)
 }
 
 // write returns an error when nobody reads any more, which is how a probe ends.
