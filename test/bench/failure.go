@@ -45,24 +45,13 @@ func apiOutage(ctx context.Context, r *rack, o *options) (_ []row, err error) {
 			returned <- err
 		}()
 		took, err := r.routedAfterReturn(ctx, fmt.Sprintf("after-outage-%d", i), addressOf(singleRange, i))
-		if err := errors.Join(err, <-returned, r.startControllers(ctx)); err != nil {
+		if err := errors.Join(err, <-returned); err != nil {
 			return nil, err
 		}
 		times = append(times, took)
 	}
 	work := fmt.Sprintf("API server away for %.0f s, then ready -> a new Service routed, %d times", outage.Seconds(), o.rounds)
 	return []row{{work, times.each(), "3 s"}}, nil
-}
-
-// startControllers starts Kubernetes' own controllers where they have ended, as they do when the API server goes away while
-// they start.
-func (r *rack) startControllers(ctx context.Context) error {
-	var errs []error
-	for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
-		_, err := r.Run(ctx, "start", name)
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }
 
 func (r *rack) routedAfterReturn(ctx context.Context, name string, address netip.Addr) (time.Duration, error) {
