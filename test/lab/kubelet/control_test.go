@@ -179,7 +179,11 @@ func TestPodIsFoundByItsNetworkAndItsProcess(t *testing.T) {
 
 func TestRunningPodsOutliveAnOutageOfTheAPIServer(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.create(`{}`)
+		settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "settings"}, Data: map[string]string{"level": "debug"}}
+		if _, err := w.client.CoreV1().ConfigMaps("default").Create(w.Context(), settings, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		w.create(`{spec: {containers: [{name: c, image: nginx, envFrom: [{configMapRef: {name: settings}}]}]}}`)
 		w.cutOff.Store(true)
 		w.after(time.Since(w.start) + time.Minute)
 		if len(w.host.started()) != 1 || !w.host.last().runs() {
@@ -189,6 +193,9 @@ func TestRunningPodsOutliveAnOutageOfTheAPIServer(t *testing.T) {
 		synctest.Wait()
 		if len(w.host.started()) != 2 || !w.host.last().runs() {
 			t.Fatal("it was not restarted")
+		}
+		if env := w.host.last().spec.Env; !slices.Contains(env, "level=debug") {
+			t.Errorf("the environment is %v", env)
 		}
 		w.cutOff.Store(false)
 		w.after(time.Since(w.start) + 2*retryPeriod)

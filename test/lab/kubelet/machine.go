@@ -60,7 +60,7 @@ func (m *machine) attach(name string, hostNetwork bool) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = podnet.Attach(podnet.Attachment{Netns: name, Node: m.node, PodIPs: addrs, HostIPs: m.hostIPs})
+	err = podnet.Attach(podnet.Attachment{Netns: name, Node: m.node, PodIPs: addrs})
 	if err != nil {
 		m.pool.Give(addrs)
 		return nil, err

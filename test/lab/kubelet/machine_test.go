@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/herald-network/herald/test/lab/echo"
+	"github.com/herald-network/herald/test/lab/kubelet/podnet"
 	"github.com/herald-network/herald/test/lab/netns"
 	"github.com/herald-network/herald/test/lab/network"
 	"github.com/herald-network/herald/test/lab/proc"
@@ -91,10 +92,11 @@ func TestRealProcessesInRealNamespaces(t *testing.T) {
 	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "settings"}, Data: map[string]string{"level": "debug"}}
 	client := newFakeClient(t, service, settings, pod)
 	dir := t.TempDir()
+	recorder := record.NewFakeRecorder(1000)
 	k := newKubelet(Config{
 		NodeName: "node-1", Addresses: node.Addresses(), PodCIDRs: node.PodCIDRs, REST: &rest.Config{},
 		Dir: dir, Binaries: dir, Self: self, Log: testr.New(t),
-	}, client, nil, record.NewFakeRecorder(1000))
+	}, client, nil, recorder)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- k.Run(ctx) }()
@@ -126,8 +128,28 @@ func TestRealProcessesInRealNamespaces(t *testing.T) {
 
 	cancel()
 	g.Eventually(ended, "10s").Should(Receive(BeNil()))
+	close(recorder.Events)
+	for event := range recorder.Events {
+		g.Expect(event).NotTo(ContainSubstring("Liveness"), "the probe looks inside the container")
+	}
 	g.Expect(filepath.Join(dir, "pods", "uid-server")).NotTo(BeADirectory())
 	g.Expect(filepath.Join(proc.NetnsDir, "pod-uid-server")).NotTo(BeAnExistingFile())
+}
+
+func TestAddressesOfPodsThatAreGoneAreGivenAgain(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(netns.Create("small")).To(Succeed())
+	m := &machine{node: "small", pool: podnet.NewPool([]netip.Prefix{netip.MustParsePrefix("10.48.9.0/29")})} // .2 to .6
+	for range 7 {
+		addrs, err := m.attach("pod-small", false)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(m.detach("pod-small", false, addrs)).To(Succeed())
+	}
+	m.node = "absent"
+	for range 7 {
+		_, err := m.attach("pod-small", false)
+		g.Expect(err).To(MatchError(ContainSubstring("absent")), "and not that all addresses are taken")
+	}
 }
 
 func isReady(pod *corev1.Pod) bool {

@@ -33,8 +33,6 @@ type Attachment struct {
 	Node string
 	// PodIPs are the pod's addresses, at most one of each family.
 	PodIPs []netip.Addr
-	// HostIPs are the node's addresses, which it uses towards the pod.
-	HostIPs []netip.Addr
 }
 
 // Attach makes the pod's network namespace and connects it. Where it fails, nothing is left.
@@ -112,7 +110,7 @@ func (a Attachment) configureNode() error {
 		return err
 	}
 	for _, ip := range a.PodIPs {
-		route := &netlink.Route{LinkIndex: veth.Index, Dst: netipx.AddrIPNet(ip), Scope: unix.RT_SCOPE_LINK, Src: a.hostIP(ip).AsSlice()}
+		route := &netlink.Route{LinkIndex: veth.Index, Dst: netipx.AddrIPNet(ip), Scope: unix.RT_SCOPE_LINK}
 		if err := netlink.RouteAdd(route); err != nil {
 			return fmt.Errorf("add a route to %s: %w", ip, err)
 		}
@@ -153,16 +151,6 @@ func (a Attachment) configurePod() error {
 		}
 	}
 	return nil
-}
-
-// hostIP returns the node's address of the same family; the zero address where it has none.
-func (a Attachment) hostIP(pod netip.Addr) netip.Addr {
-	for _, ip := range a.HostIPs {
-		if ip.Is4() == pod.Is4() {
-			return ip
-		}
-	}
-	return netip.Addr{}
 }
 
 func gatewayFor(pod netip.Addr) netip.Addr {

@@ -92,7 +92,7 @@ func TestPodsAreReachedFromEverywhereUnderTheirOwnAddresses(t *testing.T) {
 	pods := make(map[string]podnet.Attachment)
 	for name, node := range map[string]string{"pod-a": "node-1", "pod-b": "node-1", "pod-c": "node-2"} {
 		host, _ := rack.Host(node)
-		a := podnet.Attachment{Netns: name, Node: node, HostIPs: host.Addresses()}
+		a := podnet.Attachment{Netns: name, Node: node}
 		for _, r := range host.PodCIDRs {
 			ip := r.Masked().Addr().Next().Next()
 			if name == "pod-b" {
@@ -111,15 +111,15 @@ func TestPodsAreReachedFromEverywhereUnderTheirOwnAddresses(t *testing.T) {
 			"pod-a":               ip,
 			"pod-b":               pods["pod-b"].PodIPs[i],
 			"pod-c":               pods["pod-c"].PodIPs[i],
-			"node-1":              a.HostIPs[i],
-			"node-2":              pods["pod-c"].HostIPs[i],
-			topology.ControlPlane: controlPlane(t, rack)[i],
+			"node-1":              addresses(t, rack, "node-1")[i],
+			"node-2":              addresses(t, rack, "node-2")[i],
+			topology.ControlPlane: addresses(t, rack, topology.ControlPlane)[i],
 		} {
 			if got := seenBy(t, "pod-a", ip, client); got != want {
 				t.Errorf("%s reaches %s from %s, want %s", client, ip, got, want)
 			}
 		}
-		if got := seenBy(t, topology.ControlPlane, controlPlane(t, rack)[i], "pod-a"); got != ip {
+		if got := seenBy(t, topology.ControlPlane, addresses(t, rack, topology.ControlPlane)[i], "pod-a"); got != ip {
 			t.Errorf("the control plane sees the pod as %s, want %s", got, ip)
 		}
 	}
@@ -138,11 +138,11 @@ func TestPodsAreReachedFromEverywhereUnderTheirOwnAddresses(t *testing.T) {
 	}
 }
 
-func controlPlane(t *testing.T, rack topology.Rack) []netip.Addr {
+func addresses(t *testing.T, rack topology.Rack, name string) []netip.Addr {
 	t.Helper()
-	host, ok := rack.Host(topology.ControlPlane)
+	host, ok := rack.Host(name)
 	if !ok {
-		t.Fatal("no control plane")
+		t.Fatalf("no host %s", name)
 	}
 	return host.Addresses()
 }
