@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -76,10 +77,11 @@ func Do(name string, fn func() error) error {
 // DialContext is net.Dialer's DialContext from within a namespace.
 type DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Dial returns a function that connects from within the namespace. The address is that of one host, not a name.
+// Dial returns a function that connects from within the namespace. A host is given by its address: to look a name up
+// would take threads that are outside.
 func Dial(name string) DialContext {
 	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		if _, err := net.ResolveTCPAddr(network, address); err != nil {
+		if _, err := netip.ParseAddrPort(address); err != nil {
 			return nil, err
 		}
 		err = Do(name, func() error {
