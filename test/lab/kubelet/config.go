@@ -39,6 +39,7 @@ type Config struct {
 // Periods that nothing but tests has a reason to wait for.
 const (
 	heartbeatPeriod = 10 * time.Second
+	statusPeriod    = 5 * time.Minute // of a node's status that says nothing new
 	leaseDuration   = 40 * time.Second
 	refreshPeriod   = 5 * time.Second // of what Secrets, ConfigMaps and tokens hold
 	retryPeriod     = time.Second     // of what failed because of the API server

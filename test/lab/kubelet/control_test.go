@@ -261,6 +261,48 @@ func TestNodeIsReadyAndItsLeaseFreshUntilTheKubeletEnds(t *testing.T) {
 	})
 }
 
+func TestNodeIsWrittenOnlyWhenItHasNews(t *testing.T) {
+	inWorld(t, func(w *world) {
+		nodes := w.client.CoreV1().Nodes()
+		writes := func() (n int) {
+			for _, action := range w.client.Actions() {
+				if action.Matches("update", "nodes/status") || (action.GetVerb() == "update" && action.GetResource().Resource == "nodes") {
+					n++
+				}
+			}
+			return n
+		}
+		w.after(statusPeriod - time.Second)
+		if got := writes(); got != 1 {
+			t.Errorf("%d writes of a status that does not change", got)
+		}
+		w.after(statusPeriod + 2*heartbeatPeriod)
+		if got := writes(); got != 2 {
+			t.Errorf("%d writes after the period, want one more", got)
+		}
+		n, err := nodes.Get(w.Context(), "node-1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range n.Status.Conditions { // As the controller manager does with a node that was silent.
+			n.Status.Conditions[i].Status = corev1.ConditionUnknown
+		}
+		if _, err := nodes.UpdateStatus(w.Context(), n, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		w.after(time.Since(w.start) + heartbeatPeriod)
+		n, err = nodes.Get(w.Context(), "node-1", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range n.Status.Conditions {
+			if c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue {
+				t.Errorf("Ready is %s", c.Status)
+			}
+		}
+	})
+}
+
 func TestNodeSaysWhoItIs(t *testing.T) {
 	inWorld(t, func(w *world) {
 		n, err := w.client.CoreV1().Nodes().Get(w.Context(), "node-1", metav1.GetOptions{})

@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -125,14 +126,20 @@ func (r *registration) renew(ctx context.Context) error {
 }
 
 // setStatus writes the node's whole status with the given Ready condition, whose transition time it keeps where the
-// condition does not change.
+// condition does not change. As in a kubelet, a status that says nothing new is written every statusPeriod only: the Lease
+// is there for the rest, and everybody watches Nodes.
 func (r *registration) setStatus(ctx context.Context, ready corev1.NodeCondition) error {
 	nodes := r.client.CoreV1().Nodes()
 	present, err := nodes.Get(ctx, r.config.NodeName, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	present.Status = nodeStatus(present.Status, r.config, ready, metav1.Now())
+	now := metav1.Now()
+	next := nodeStatus(present.Status, r.config, ready, now)
+	if equality.Semantic.DeepEqual(present.Status, withoutNews(next, present.Status, now)) {
+		return nil
+	}
+	present.Status = next
 	_, err = nodes.UpdateStatus(ctx, present, metav1.UpdateOptions{})
 	return err
 }
@@ -152,6 +159,17 @@ func newNode(c Config) *corev1.Node {
 		n.Spec.PodCIDR = n.Spec.PodCIDRs[0]
 	}
 	return n
+}
+
+// withoutNews returns the next status with the present heartbeat times where those are of less than statusPeriod ago.
+func withoutNews(next, present corev1.NodeStatus, now metav1.Time) corev1.NodeStatus {
+	next = *next.DeepCopy()
+	for i := range min(len(next.Conditions), len(present.Conditions)) {
+		if beat := present.Conditions[i].LastHeartbeatTime; now.Sub(beat.Time) < statusPeriod {
+			next.Conditions[i].LastHeartbeatTime = beat
+		}
+	}
+	return next
 }
 
 func readyCondition(status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
