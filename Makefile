@@ -11,14 +11,15 @@ LDFLAGS := -s -w -X github.com/herald-network/herald/internal/version.version=$(
 BIN := $(CURDIR)/bin
 export CGO_ENABLED ?= 0
 
-# Packages that need neither a cluster nor root; the others have targets of their own.
-UNIT_PACKAGES = $(shell go list ./... | grep -vE '/test/(e2e|envtest|bench)(/|$$)')
+# Packages whose tests need programs that others make, or namespaces; they have targets of their own.
+PARTS_PACKAGES = /test/(e2e|envtest|lab/cmd/lab|lab/kubelet)(/|$$)
+UNIT_PACKAGES  = $(shell go list ./... | grep -vE '$(PARTS_PACKAGES)')
 
 ##@ Use
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: lab ## Bring up a rack, walk through the tour with real parts, and take everything down again.
@@ -35,8 +36,9 @@ build: ## Build the manager and the agent into bin/.
 lab: build ## Build bin/lab, the rack in a box (docs/lab.md).
 	go build -ldflags '$(LDFLAGS)' -o $(BIN)/lab ./test/lab/cmd/lab
 
-.PHONY: control-plane
-control-plane: lab ## Build etcd and Kubernetes for the tests, once; cached outside the checkout.
+.PHONY: lab-parts
+lab-parts: lab ## Install and build what labs are made of: Debian packages, etcd and Kubernetes (once, cached outside the checkout).
+	$(BIN)/lab packages
 	$(BIN)/lab control-plane
 
 .PHONY: generate
@@ -46,26 +48,30 @@ generate: ## Generate deep copies, CRDs and the API reference.
 ##@ Test
 
 .PHONY: test
-test: verify test-unit test-envtest test-e2e test-routers ## Run every test: what CI runs.
+test: verify test-unit test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector.
 	CGO_ENABLED=1 go test -race -shuffle=on $(UNIT_PACKAGES)
 
 .PHONY: test-envtest
-test-envtest: control-plane ## Run the tests against a real API server.
+test-envtest: lab-parts ## Run the tests against a real API server.
 	CGO_ENABLED=1 go test -race -shuffle=on ./test/envtest/...
 
+.PHONY: test-lab
+test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves behind.
+	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/kubelet/... ./test/lab/cmd/lab/...
+
 .PHONY: test-e2e
-test-e2e: control-plane ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
+test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v
 
 .PHONY: test-routers
-test-routers: ## Run the BGP adapter's tests against a real BIRD (Debian's bird2).
+test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD (Debian's bird2).
 	CGO_ENABLED=1 go test -race -shuffle=on -tags bird -run BIRD ./internal/adapter/gobgp
 
 .PHONY: bench
-bench: control-plane ## Measure what docs/benchmarks.md reports.
+bench: lab-parts ## Measure what docs/benchmarks.md reports.
 	go test -run '^$$' -bench . -benchmem ./internal/...
 	HERALD_LAB_BIN=$(BIN)/lab go run ./test/bench
 

@@ -39,7 +39,7 @@ BIRD or FRR as top-of-rack routers, a client outside, and Herald. It touches not
 	root.PersistentFlags().StringVar(&p.dirFlag, "dir", ".lab", "directory of the lab")
 	root.AddCommand(p.upCommand(), p.downCommand(), p.execCommand(), p.kubectlCommand(), p.logsCommand(), p.statusCommand(),
 		p.tourCommand(), echo.Command(),
-		p.controlPlaneCommand(), p.superviseCommand(),
+		p.controlPlaneCommand(), p.packagesCommand(), p.superviseCommand(),
 		p.verbCommand(control.Start, "start NAME", "Start a process that was stopped or killed, and wait until it is ready"),
 		p.verbCommand(control.Stop, "stop NAME", "End a process in the ordinary way"),
 		p.verbCommand(control.Kill, "kill NAME", "Kill a process with SIGKILL"),

@@ -57,8 +57,7 @@ func (p *program) upCommand() *cobra.Command {
 
 // up sees to all programs that the lab takes, and starts it.
 func up(ctx context.Context, dir statedir.Dir, description statedir.Lab, progress io.Writer) error {
-	machine := debian.Host{Root: os.Geteuid() == 0, Progress: progress}
-	if err := machine.Ensure(ctx, append(debian.Base(), description.Router.Programs()...)); err != nil {
+	if err := ensurePackages(ctx, progress, description.Router); err != nil {
 		return err
 	}
 	source, err := newSource()
@@ -76,6 +75,26 @@ func up(ctx context.Context, dir statedir.Dir, description statedir.Lab, progres
 		}
 	}
 	return lab.Up(ctx, dir, description, progress)
+}
+
+// ensurePackages sees to Debian's packages for a lab with routers of the given kinds.
+func ensurePackages(ctx context.Context, progress io.Writer, kinds ...router.Kind) error {
+	programs := debian.Base()
+	for _, kind := range kinds {
+		programs = append(programs, kind.Programs()...)
+	}
+	machine := debian.Host{Root: os.Geteuid() == 0, Progress: progress}
+	return machine.Ensure(ctx, programs)
+}
+
+func (p *program) packagesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "packages", Args: cobra.NoArgs,
+		Short: "Install the Debian packages that labs of every kind take, or name those that are missing",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return ensurePackages(cmd.Context(), cmd.ErrOrStderr(), router.BIRD, router.FRR)
+		},
+	}
 }
 
 func (p *program) controlPlaneCommand() *cobra.Command {
