@@ -16,10 +16,10 @@ func outageCases(r *rack) {
 		const address = "192.168.3.40"
 		urls := r.trafficTargets(ctx)
 		marks, expectAllAnswered := r.marks(), r.sendTraffic(ctx, urls...)
-		// Killed: one that ends in the ordinary way takes itself out of the Service kubernetes, and then nobody in the
-		// cluster reaches it before kube-proxy has noticed its return, which can take a minute.
-		By("killing the API server")
-		_, err := r.Run(ctx, "kill", "kube-apiserver")
+		// It takes itself out of the Service kubernetes as it ends, and until kube-proxy has noticed its return, which can
+		// take a minute, nobody reaches it by that Service.
+		By("stopping the API server")
+		_, err := r.Run(ctx, "stop", "kube-apiserver")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(r.restartKubeProxies)
 		DeferCleanup(func(ctx SpecContext) { _, _ = r.Run(ctx, "start", "kube-apiserver") })
