@@ -31,6 +31,17 @@ func routed(want routes, gone ...netip.Prefix) check {
 	}
 }
 
+// fresh says, where the check fails, what the tour needs.
+func fresh(check check) check {
+	return func(result Result) (string, error) {
+		verdict, err := check(result)
+		if err != nil {
+			err = fmt.Errorf("the tour begins on a lab that has just come up: %w", err)
+		}
+		return verdict, err
+	}
+}
+
 // succeeded checks that the command ended well and printed each of the words.
 func succeeded(verdict string, words ...string) check {
 	return func(result Result) (string, error) {

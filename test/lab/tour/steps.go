@@ -35,7 +35,7 @@ has not been told about any router yet, so the router knows nothing of the clust
 		actions: append([]action{{
 			command: kubectl("get", "nodes", "-o", "custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address,PODS:.spec.podCIDR"),
 			check:   rows("NODE", f.noteNode, f.nodesNoted),
-		}}, f.onRouters(routed(nil, block(clusterBlock), block(externalBlock)))...),
+		}}, f.onRouters(fresh(routed(nil, block(clusterBlock), block(externalBlock))))...),
 	}
 }
 

@@ -39,6 +39,7 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 	for name, row := range map[string]struct {
 		command, output string
 		status          int
+		silent          int
 		want            string
 	}{
 		"a node has no session": {
@@ -53,9 +54,14 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 			command: "kubectl apply -f -", output: "error: no matches for kind \"BGPPeer\"\n", status: 1,
 			want: "step 2, peer with the router: kubectl apply -f -: should succeed, and ended with exit status 1",
 		},
-		"the router misses a next hop": {
+		"something is advertised already": {
 			command: "ip route", output: "10.49.0.0/16 proto bird metric 32 \n\tnexthop via 192.168.1.11 dev rack weight 1 \n",
-			want: "step 1, the rack: ip route: 10.49.0.0/16 should have been withdrawn, and goes to 192.168.1.11",
+			want: "step 1, the rack: ip route: the tour begins on a lab that has just come up: 10.49.0.0/16 should have been withdrawn, and goes to 192.168.1.11",
+		},
+		"the router misses a next hop": {
+			silent: 3,
+			want: "step 3, advertise the cluster IPs: ip route: 10.49.0.0/16 should go to 192.168.1.11, 192.168.1.12, 192.168.1.13, " +
+				"and goes to 192.168.1.11, 192.168.1.12",
 		},
 		"nginx does not answer": {
 			command: "curl -sS -m 2 '10.49.62.131/?cluster-ip'", output: "curl: (28) Connection timed out", status: 28,
@@ -72,7 +78,7 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lab := &fakeLab{broken: map[string]Result{row.command: {Output: row.output, Status: row.status}}}
+			lab := &fakeLab{silent: row.silent, broken: map[string]Result{row.command: {Output: row.output, Status: row.status}}}
 			out := walk(t, lab, &row.want)
 			if strings.Contains(out, "complete") {
 				t.Errorf("the page says that the tour is complete:\n%s", out)
@@ -123,6 +129,8 @@ func walk(t *testing.T, lab *fakeLab, wantErr *string) string {
 type fakeLab struct {
 	broken   map[string]Result
 	sessions string
+	// silent is the number of a node that advertises nothing.
+	silent int
 
 	configuration string
 	local         bool
@@ -211,6 +219,9 @@ func (l *fakeLab) routes() string {
 	add := func(destination string, nodes ...int) {
 		text += destination + " proto bird metric 32 \n"
 		for _, n := range nodes {
+			if n == l.silent {
+				continue
+			}
 			text += fmt.Sprintf("\tnexthop via 192.168.1.1%d dev rack weight 1 \n", n)
 		}
 	}
