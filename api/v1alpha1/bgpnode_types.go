@@ -38,7 +38,7 @@ type BGPNodeStatus struct {
 
 	// routes counts the prefixes that were sent on at least one session.
 	// +optional
-	Routes RouteCounts `json:"routes,omitzero"`
+	Routes RouteCounts `json:"routes"`
 
 	// advertisements are the prefixes that were sent on at least one session,
 	// aggregates first: at most 200.
