@@ -12,7 +12,7 @@ BIN := $(CURDIR)/bin
 export CGO_ENABLED ?= 0
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
-PARTS_PACKAGES = /test/(e2e|envtest|lab/cmd/lab|lab/kubelet)(/|$$)
+PARTS_PACKAGES = /test/(e2e|envtest|lab)(/|$$)
 UNIT_PACKAGES  = $(shell go list ./... | grep -vE '$(PARTS_PACKAGES)')
 
 ##@ Use
@@ -60,7 +60,7 @@ test-envtest: lab-parts ## Run the tests against a real API server.
 
 .PHONY: test-lab
 test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves behind.
-	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/kubelet/... ./test/lab/cmd/lab/...
+	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/...
 
 .PHONY: test-e2e
 test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
