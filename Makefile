@@ -64,7 +64,7 @@ test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves be
 
 .PHONY: test-e2e
 test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
-	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
 test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD (Debian's bird2).
