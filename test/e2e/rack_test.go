@@ -50,8 +50,8 @@ func sharedDir() string { return os.Getenv("HERALD_E2E_DIR") }
 // up brings a lab up, or attaches to the one that runs in dir, until the container that calls it is through.
 func (r *rack) up(ctx context.Context, dir string, options ...string) {
 	GinkgoHelper()
-	DeferCleanup(r.down)
 	scratch := GinkgoT().TempDir()
+	DeferCleanup(r.down) // Before the directory goes.
 	binaries, err := harness.Build(ctx, scratch)
 	Expect(err).NotTo(HaveOccurred())
 	r.plan, err = topology.New(topology.Options{Nodes: 3, Routers: len(r.routerHosts), IPv6: slices.Contains(options, "--ipv6")})
@@ -59,7 +59,7 @@ func (r *rack) up(ctx context.Context, dir string, options ...string) {
 	if r.kept = dir != ""; r.kept {
 		r.Lab = harness.Attach(binaries, dir)
 	} else {
-		lab, err := harness.Up(ctx, binaries, filepath.Join(scratch, "lab"), options...)
+		lab, err := harness.Up(ctx, binaries, filepath.Join(scratch, "rack"), options...)
 		Expect(err).NotTo(HaveOccurred())
 		r.Lab = lab
 	}
