@@ -85,9 +85,10 @@ func (r *rack) expectPreserved(ctx SpecContext, node, families string) {
 // preserved returns the families that a neighbor has preserved, of what `birdc show protocols all` says; without an
 // established session there are no capabilities, and it is "no session".
 func preserved(protocols, neighbor string) string {
-	_, section, _ := strings.Cut(protocols, "Neighbor address: "+neighbor+"\n")
-	section, _, _ = strings.Cut(section, "Neighbor address:")
-	_, families, established := strings.Cut(section, "AF preserved:")
+	_, session, _ := strings.Cut(protocols, "Neighbor address: "+neighbor+"\n")
+	session, _, _ = strings.Cut(session, "Neighbor address:")
+	_, capabilities, _ := strings.Cut(session, "Neighbor capabilities")
+	_, families, established := strings.Cut(capabilities, "AF preserved:")
 	if !established {
 		return "no session"
 	}
