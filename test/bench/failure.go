@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -117,6 +118,9 @@ func agentsKilled(ctx context.Context, r *rack, o *options) (_ []row, err error)
 	}
 	if err := traffic.Stop(); err != nil {
 		return nil, err
+	}
+	for _, lost := range traffic.Failed() {
+		fmt.Fprintf(os.Stderr, "          lost at %s after %s: %s\n", lost.Time.Format(time.StampMilli), lost.Took, lost.Error)
 	}
 	events := 0
 	for i, router := range r.routers {
