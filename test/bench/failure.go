@@ -130,10 +130,12 @@ func agentsKilled(ctx context.Context, r *rack, o *options) (_ []row, err error)
 	return []row{{work, fmt.Sprintf("%d of %d; %d", len(traffic.Failed()), len(traffic.Sent()), events), "0; 0"}}, nil
 }
 
-// warmUp returns when every kube-proxy knows the Service: a second after the first answer, in which nothing failed.
+// warmUp returns when every kube-proxy knows the Service: after a second in which nothing failed. It asks from a router,
+// because a node's connection tracking remembers for two minutes what it forwarded before kube-proxy knew better: the
+// outside client would lose a request whenever it came by one of the same ports again.
 func (r *rack) warmUp(ctx context.Context, urls []string) error {
 	for {
-		traffic, err := harness.Send(ctx, r.Lab, topology.External, killRate, urls...)
+		traffic, err := harness.Send(ctx, r.Lab, routerName, killRate, urls...)
 		if err != nil {
 			return err
 		}
