@@ -74,8 +74,8 @@ func (r *resolver) selectOverlay(olderFirst []*v1alpha1.BGPConfiguration) *v1alp
 			Field:     "spec.nodeSelector",
 			Condition: v1alpha1.ConditionAccepted,
 			Reason:    v1alpha1.ReasonConflict,
-			Message: fmt.Sprintf("node %q is selected by the older overlay %q too, which holds there: let only one of the two select it",
-				r.node.Name, holds.Name),
+			Message: fmt.Sprintf("overlays %q and %q select the same node, and the older one, %q, holds there: let only one of the two select it",
+				holds.Name, overlay.Name, holds.Name),
 		})
 	}
 	return holds

@@ -262,12 +262,13 @@ func TestOverlay(t *testing.T) {
 
 func TestTheOlderOfTwoOverlaysHolds(t *testing.T) {
 	rows := map[string]struct {
-		ages map[string]int
-		want bgp.ASN
-		lost string
+		ages  map[string]int
+		want  bgp.ASN
+		holds string
+		lost  string
 	}{
-		"by age, whatever the names":     {map[string]int{"rack-a": 2, "rack-b": 1}, 64002, "rack-a"},
-		"by name, where both are as old": {map[string]int{"rack-a": 1, "rack-b": 1}, 64001, "rack-b"},
+		"by age, whatever the names":     {map[string]int{"rack-a": 2, "rack-b": 1}, 64002, "rack-b", "rack-a"},
+		"by name, where both are as old": {map[string]int{"rack-a": 1, "rack-b": 1}, 64001, "rack-a", "rack-b"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -280,7 +281,7 @@ func TestTheOlderOfTwoOverlaysHolds(t *testing.T) {
 				t.Errorf("AS number %d, want %d", got.ASN, row.want)
 			}
 			checkProblems(t, []problem{{
-				"BGPConfiguration/" + row.lost, "spec.nodeSelector", v1alpha1.ConditionAccepted, v1alpha1.ReasonConflict, "older overlay",
+				"BGPConfiguration/" + row.lost, "spec.nodeSelector", v1alpha1.ConditionAccepted, v1alpha1.ReasonConflict, `the older one, "` + row.holds + `", holds`,
 			}}, got.Problems)
 		})
 	}

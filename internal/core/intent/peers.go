@@ -69,8 +69,8 @@ func (r *resolver) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) b
 		Field:     "spec.peerIP",
 		Condition: v1alpha1.ConditionAccepted,
 		Reason:    v1alpha1.ReasonConflict,
-		Message: fmt.Sprintf("on node %q the older BGPPeer %q has the address and port %s too, and holds: "+
-			"delete one of the two, or let them select different nodes", r.node.Name, older[i].Name, peer.Address),
+		Message: fmt.Sprintf("BGPPeers %q and %q have the same address and port %s on the same node, and the older one, %q, holds there: "+
+			"delete one of the two, or let them select different nodes", older[i].Name, peer.Name, peer.Address, older[i].Name),
 	})
 	return false
 }
@@ -85,8 +85,7 @@ func (r *resolver) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer
 			Field:     "spec.sourceAddress",
 			Condition: v1alpha1.ConditionEstablished,
 			Reason:    v1alpha1.ReasonSessionsDown,
-			Message: fmt.Sprintf("node %q has no %s InternalIP to connect from: give it one, or set sourceAddress to Any",
-				r.node.Name, own),
+			Message:   fmt.Sprintf("the node has no %s InternalIP to connect from: give it one, or set sourceAddress to Any", own),
 		})
 		return false
 	}
@@ -97,8 +96,8 @@ func (r *resolver) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer
 				Field:     "spec.addressFamilies",
 				Condition: v1alpha1.ConditionEstablished,
 				Reason:    v1alpha1.ReasonFamilyNotNegotiated,
-				Message: fmt.Sprintf("node %q has no %s InternalIP as the next hop of %s routes, so none is sent: give it one, or leave %s out",
-					r.node.Name, family, family, family),
+				Message: fmt.Sprintf("the node has no %s InternalIP as the next hop of %s routes, so none is sent: give it one, or leave %s out",
+					family, family, family),
 			})
 		}
 	}

@@ -176,7 +176,7 @@ var refusedRows = map[string]struct {
 	},
 	"the address and port of an older peer": {
 		spec: "{peerIP: 192.168.1.1, asNumber: 64513}", selected: true,
-		problems: []problem{{"BGPPeer/new", "spec.peerIP", v1alpha1.ConditionAccepted, v1alpha1.ReasonConflict, `BGPPeer "tor-1"`}},
+		problems: []problem{{"BGPPeer/new", "spec.peerIP", v1alpha1.ConditionAccepted, v1alpha1.ReasonConflict, `the older one, "tor-1", holds`}},
 	},
 	"a selector that can't be read": {
 		spec: "{peerIP: 192.168.1.9, asNumber: 64512, nodeSelector: {matchExpressions: [{key: rack, operator: Near}]}}",

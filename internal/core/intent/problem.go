@@ -36,7 +36,8 @@ type Problem struct {
 	// Condition is the type of the condition that the problem stands for, and Reason its reason.
 	Condition v1alpha1.ConditionType
 	Reason    v1alpha1.ConditionReason
-	// Message says what is wrong and what would be right; it names the field where the reader needs it.
+	// Message says what is wrong and what would be right; it names the field where the reader needs it, but not the node:
+	// the same problem reads the same on every node, so that a cluster's can be told once.
 	Message string
 }
 
