@@ -1,4 +1,4 @@
-package kube
+package kubeobject_test
 
 import (
 	"net/netip"
@@ -12,9 +12,10 @@ import (
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/kubeobject"
 )
 
-func TestServiceOf(t *testing.T) {
+func TestService(t *testing.T) {
 	t.Parallel()
 	address := func(text string, kind advertise.Kind) advertise.Address {
 		return advertise.Address{Addr: netip.MustParseAddr(text), Kind: kind}
@@ -68,12 +69,12 @@ func TestServiceOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			NewWithT(t).Expect(*serviceOf(&row.service)).To(Equal(row.want))
+			NewWithT(t).Expect(*kubeobject.Service(&row.service)).To(Equal(row.want))
 		})
 	}
 }
 
-func TestSliceOf(t *testing.T) {
+func TestSlice(t *testing.T) {
 	t.Parallel()
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Labels: map[string]string{discoveryv1.LabelServiceName: "nginx"}},
@@ -88,15 +89,15 @@ func TestSliceOf(t *testing.T) {
 		},
 	}
 	g := NewWithT(t)
-	g.Expect(*sliceOf(slice, "node-1")).To(Equal(advertise.Slice{
+	g.Expect(*kubeobject.Slice(slice, "node-1")).To(Equal(advertise.Slice{
 		Service: "nginx", Family: bgp.IPv6,
 		Endpoints: advertise.Endpoints{Ready: 2, ReadyHere: 1, Draining: 1, DrainingHere: 1},
 	}))
 	slice.AddressType = discoveryv1.AddressTypeFQDN
-	g.Expect(sliceOf(slice, "node-1").Family).To(BeZero())
+	g.Expect(kubeobject.Slice(slice, "node-1").Family).To(BeZero())
 }
 
-func TestNodeOf(t *testing.T) {
+func TestNode(t *testing.T) {
 	t.Parallel()
 	n := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "node-1", Labels: map[string]string{"rack": "a"}},
@@ -108,7 +109,7 @@ func TestNodeOf(t *testing.T) {
 			{Type: corev1.NodeInternalIP, Address: "2001:db8::11"},
 		}},
 	}
-	NewWithT(t).Expect(*nodeOf(n)).To(Equal(intent.Node{
+	NewWithT(t).Expect(*kubeobject.Node(n)).To(Equal(intent.Node{
 		Name: "node-1", Labels: map[string]string{"rack": "a"},
 		InternalIPs: []netip.Addr{netip.MustParseAddr("192.168.1.11"), netip.MustParseAddr("2001:db8::11")},
 		PodCIDRs:    []netip.Prefix{netip.MustParsePrefix("10.48.1.0/24")},
