@@ -10,6 +10,7 @@ import (
 
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
 )
 
@@ -47,14 +48,7 @@ func Service(s *corev1.Service) *advertise.Service {
 
 // Slice reads an EndpointSlice, as seen from a node.
 func Slice(s *discoveryv1.EndpointSlice, node string) *advertise.Slice {
-	slice := &advertise.Slice{Service: s.Labels[discoveryv1.LabelServiceName]}
-	switch s.AddressType {
-	case discoveryv1.AddressTypeIPv4:
-		slice.Family = bgp.IPv4
-	case discoveryv1.AddressTypeIPv6:
-		slice.Family = bgp.IPv6
-	default: // Host names: no address to route to.
-	}
+	slice := &advertise.Slice{Service: s.Labels[discoveryv1.LabelServiceName], Family: familyOf(s)}
 	for _, e := range s.Endpoints {
 		here := e.NodeName != nil && *e.NodeName == node
 		slice.Endpoints.Add(advertise.Conditions(e.Conditions), here)
@@ -76,4 +70,28 @@ func Node(n *corev1.Node) *intent.Node {
 		}
 	}
 	return node
+}
+
+// Endpoints counts the endpoints of an EndpointSlice, by their nodes, into those of its Service.
+func Endpoints(s *discoveryv1.EndpointSlice, into *cluster.Endpoints) {
+	family := familyOf(s)
+	for _, e := range s.Endpoints {
+		var node string
+		if e.NodeName != nil {
+			node = *e.NodeName
+		}
+		into.Add(node, family, advertise.Conditions(e.Conditions))
+	}
+}
+
+// familyOf returns the family of a slice's addresses; none for host names, which are no address to route to.
+func familyOf(s *discoveryv1.EndpointSlice) bgp.Family {
+	switch s.AddressType {
+	case discoveryv1.AddressTypeIPv4:
+		return bgp.IPv4
+	case discoveryv1.AddressTypeIPv6:
+		return bgp.IPv6
+	default:
+		return 0
+	}
 }

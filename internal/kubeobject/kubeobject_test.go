@@ -11,6 +11,7 @@ import (
 
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
 	"github.com/herald-network/herald/internal/kubeobject"
 )
@@ -93,6 +94,11 @@ func TestSlice(t *testing.T) {
 		Service: "nginx", Family: bgp.IPv6,
 		Endpoints: advertise.Endpoints{Ready: 2, ReadyHere: 1, Draining: 1, DrainingHere: 1},
 	}))
+	var spread cluster.Endpoints
+	kubeobject.Endpoints(slice, &spread)
+	g.Expect(spread.SeenFrom("node-1").IPv6).To(Equal(advertise.Endpoints{Ready: 2, ReadyHere: 1, Draining: 1, DrainingHere: 1}))
+	g.Expect(spread.SeenFrom("node-2").IPv6).To(Equal(advertise.Endpoints{Ready: 2, ReadyHere: 1, Draining: 1}))
+
 	slice.AddressType = discoveryv1.AddressTypeFQDN
 	g.Expect(kubeobject.Slice(slice, "node-1").Family).To(BeZero())
 }
