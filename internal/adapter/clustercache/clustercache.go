@@ -1,0 +1,112 @@
+// Package clustercache reads a whole cluster, as the core sees it, out of a manager's cache.
+package clustercache
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/core/advertise"
+	"github.com/herald-network/herald/internal/core/cluster"
+	"github.com/herald-network/herald/internal/kubeobject"
+)
+
+// Source is where a cluster's state is read from.
+type Source struct {
+	// Reader is the manager's cache.
+	Reader client.Reader
+	// Namespace is Herald's own, where the Secrets of passwords are.
+	Namespace string
+}
+
+// State returns the cluster as the cache has it now, without its Services.
+func (s Source) State(ctx context.Context) (cluster.State, error) {
+	var (
+		nodes          corev1.NodeList
+		configurations v1alpha1.BGPConfigurationList
+		peers          v1alpha1.BGPPeerList
+		pools          v1alpha1.ExternalIPPoolList
+		ranges         networkingv1.ServiceCIDRList
+		secrets        corev1.SecretList
+	)
+	for _, list := range []client.ObjectList{&nodes, &configurations, &peers, &pools, &ranges} {
+		if err := s.list(ctx, list); err != nil {
+			return cluster.State{}, err
+		}
+	}
+	if err := s.list(ctx, &secrets, client.InNamespace(s.Namespace)); err != nil {
+		return cluster.State{}, err
+	}
+	state := cluster.State{
+		Configurations: configurations.Items,
+		Peers:          peers.Items,
+		Pools:          pools.Items,
+		Secrets:        make(map[string][]string, len(secrets.Items)),
+	}
+	for i := range nodes.Items {
+		state.Nodes = append(state.Nodes, *kubeobject.Node(&nodes.Items[i]))
+	}
+	for i := range ranges.Items {
+		for _, text := range ranges.Items[i].Spec.CIDRs {
+			if cidr, err := netip.ParsePrefix(text); err == nil {
+				state.ServiceCIDRs = append(state.ServiceCIDRs, cidr.Masked())
+			}
+		}
+	}
+	for i := range secrets.Items {
+		state.Secrets[secrets.Items[i].Name] = slices.Sorted(maps.Keys(secrets.Items[i].Data))
+	}
+	return state, nil
+}
+
+// StateWithServices returns the cluster as the cache has it now. It takes time by the number of Services and endpoints.
+func (s Source) StateWithServices(ctx context.Context) (cluster.State, error) {
+	state, err := s.State(ctx)
+	if err != nil {
+		return cluster.State{}, err
+	}
+	var (
+		services corev1.ServiceList
+		slices   discoveryv1.EndpointSliceList
+	)
+	for _, list := range []client.ObjectList{&services, &slices} {
+		if err := s.list(ctx, list); err != nil {
+			return cluster.State{}, err
+		}
+	}
+	endpoints := make(map[advertise.ServiceKey]*cluster.Endpoints, len(services.Items))
+	for i := range slices.Items {
+		slice := &slices.Items[i]
+		key := advertise.ServiceKey{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
+		if endpoints[key] == nil {
+			endpoints[key] = &cluster.Endpoints{}
+		}
+		kubeobject.Endpoints(slice, endpoints[key])
+	}
+	state.Services = make([]cluster.Service, len(services.Items))
+	for i := range services.Items {
+		service := &services.Items[i]
+		key := advertise.ServiceKey{Namespace: service.Namespace, Name: service.Name}
+		state.Services[i] = cluster.Service{Key: key, Spec: *kubeobject.Service(service)}
+		if found := endpoints[key]; found != nil {
+			state.Services[i].Endpoints = *found
+		}
+	}
+	return state, nil
+}
+
+// list lists without copying: nothing that is read here is ever changed.
+func (s Source) list(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if err := s.Reader.List(ctx, list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		return fmt.Errorf("read %T from the cache: %w", list, err)
+	}
+	return nil
+}

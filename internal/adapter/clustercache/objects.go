@@ -1,0 +1,70 @@
+package clustercache
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/herald-network/herald/api/v1alpha1"
+)
+
+// Objects says what a cache has to hold for a Source, and how little of it: what no decision needs is dropped on its way in,
+// the values of Secrets first of all.
+func Objects(namespace string) map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{
+		&v1alpha1.BGPConfiguration{}: {Transform: cache.TransformStripManagedFields()},
+		&v1alpha1.BGPPeer{}:          {Transform: cache.TransformStripManagedFields()},
+		&v1alpha1.ExternalIPPool{}:   {Transform: cache.TransformStripManagedFields()},
+		&networkingv1.ServiceCIDR{}:  {Transform: cache.TransformStripManagedFields()},
+		&corev1.Node{}:               {Transform: transform(keepOfNode)},
+		&corev1.Service{}:            {Transform: transform(keepOfService)},
+		&discoveryv1.EndpointSlice{}: {Transform: transform(keepOfSlice)},
+		&corev1.Secret{}: {
+			Namespaces: map[string]cache.Config{namespace: {}},
+			Transform:  transform(keepOfSecret),
+		},
+	}
+}
+
+// transform makes a cache keep of each object what keep leaves of it.
+func transform[T client.Object](keep func(T)) func(any) (any, error) {
+	return func(object any) (any, error) {
+		o, ok := object.(T)
+		if !ok {
+			return nil, fmt.Errorf("transform %T: not the kind that the cache was told of", object)
+		}
+		o.SetManagedFields(nil)
+		keep(o)
+		return o, nil
+	}
+}
+
+func keepOfNode(n *corev1.Node) {
+	n.Annotations = nil
+	n.Spec = corev1.NodeSpec{PodCIDRs: n.Spec.PodCIDRs}
+	n.Status = corev1.NodeStatus{Addresses: n.Status.Addresses}
+}
+
+func keepOfService(s *corev1.Service) {
+	delete(s.Annotations, corev1.LastAppliedConfigAnnotation)
+	s.Spec.Selector = nil
+}
+
+func keepOfSlice(s *discoveryv1.EndpointSlice) {
+	s.Annotations, s.Ports = nil, nil
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		*e = discoveryv1.Endpoint{NodeName: e.NodeName, Conditions: e.Conditions}
+	}
+}
+
+func keepOfSecret(s *corev1.Secret) {
+	s.Annotations = nil
+	for key := range s.Data {
+		s.Data[key] = nil
+	}
+}
