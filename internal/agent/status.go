@@ -14,6 +14,7 @@ import (
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/wording"
 )
 
 // The API's limits on what a BGPNode holds.
@@ -115,7 +116,7 @@ func notRun(want intent.Intent, peer intent.Object) v1alpha1.Session {
 	if want.Advertise.Excluded {
 		reasons = append(reasons, excludedMessage)
 	}
-	return v1alpha1.Session{State: v1alpha1.SessionIdle, LastError: cut(strings.Join(reasons, "; "), maxLastError)}
+	return v1alpha1.Session{State: v1alpha1.SessionIdle, LastError: wording.Cut(strings.Join(reasons, "; "), maxLastError)}
 }
 
 // describe enters what was observed of a session.
@@ -126,7 +127,7 @@ func describe(session *v1alpha1.NodeSession, s bgp.Session) {
 		Advertised: int32(s.Advertised),
 		Received:   int32(s.Received),
 		Flaps:      int32(s.Flaps),
-		LastError:  cut(s.LastError, maxLastError),
+		LastError:  wording.Cut(s.LastError, maxLastError),
 	}
 	if s.State != bgp.Established {
 		return
@@ -225,14 +226,6 @@ func condition(status metav1.ConditionStatus, reason v1alpha1.ConditionReason, m
 		Type:    string(v1alpha1.ConditionReady),
 		Status:  status,
 		Reason:  string(reason),
-		Message: cut(message, maxLastError),
+		Message: wording.Cut(message, maxLastError),
 	}
-}
-
-// cut shortens a text to what the API takes.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit-len("…")], "") + "…"
 }

@@ -47,8 +47,8 @@ func (c Config) Equal(other Config) bool {
 		slices.Equal(c.PodCIDRs, other.PodCIDRs) && slices.Equal(c.Attributes, other.Attributes)
 }
 
-// ownPrefixes yields what is advertised whatever Services exist: the blocks' aggregates and the node's pod CIDRs.
-func (c Config) ownPrefixes() iter.Seq2[netip.Prefix, Kind] {
+// OwnPrefixes yields what is advertised whatever Services exist: the blocks' aggregates and the node's pod CIDRs.
+func (c Config) OwnPrefixes() iter.Seq2[netip.Prefix, Kind] {
 	return func(yield func(netip.Prefix, Kind) bool) {
 		if c.Excluded {
 			return

@@ -46,6 +46,9 @@ func (d Decision) HostRoute() (netip.Prefix, bool) {
 	return d.Address.hostPrefix(), true
 }
 
+// HasRoute reports whether a route of the node leads to the address: its own host route, or its block's.
+func (d Decision) HasRoute() bool { return d.Reason == Advertised || d.Reason == CoveredByAggregate }
+
 // Decide returns a decision for each address of a Service, in their order.
 func Decide(config Config, service Service, endpoints EndpointsByFamily) []Decision {
 	decisions := make([]Decision, len(service.Addresses))

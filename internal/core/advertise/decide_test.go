@@ -286,6 +286,9 @@ func TestDecide(t *testing.T) {
 				if advertised && prefix != r.single {
 					t.Errorf("got host route %s, want %s", prefix, r.single)
 				}
+				if led := decisions[0].HasRoute(); led != (advertised || row.want == advertise.CoveredByAggregate) {
+					t.Errorf("HasRoute returned %v with the reason %s", led, row.want)
+				}
 			})
 		}
 	}

@@ -31,10 +31,10 @@ func (t *Table) Routes(limit int) []Route {
 	}
 	first := make([]netip.Prefix, 0, min(limit, len(t.claims)))
 	for prefix := range t.claims {
-		if len(first) == limit && comparePrefixes(prefix, first[limit-1]) > 0 {
+		if len(first) == limit && ComparePrefixes(prefix, first[limit-1]) > 0 {
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(first, prefix, comparePrefixes)
+		i, _ := slices.BinarySearchFunc(first, prefix, ComparePrefixes)
 		first = slices.Insert(first[:min(len(first), limit-1)], i, prefix)
 	}
 	routes := make([]Route, len(first))
@@ -50,7 +50,7 @@ func (t *Table) Paths() []bgp.Path {
 	for prefix := range t.claims {
 		paths = append(paths, t.config.PathTo(prefix))
 	}
-	slices.SortFunc(paths, func(a, b bgp.Path) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	slices.SortFunc(paths, func(a, b bgp.Path) int { return ComparePrefixes(a.Prefix, b.Prefix) })
 	return paths
 }
 
@@ -68,8 +68,8 @@ func routeOf(prefix netip.Prefix, claims []claim) Route {
 	return route
 }
 
-// comparePrefixes puts host routes last, IPv4 before IPv6, then goes by address, the shorter prefix first.
-func comparePrefixes(a, b netip.Prefix) int {
+// ComparePrefixes puts host routes last, IPv4 before IPv6, then goes by address, the shorter prefix first.
+func ComparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(rank(a)-rank(b), a.Addr().Compare(b.Addr()), a.Bits()-b.Bits())
 }
 

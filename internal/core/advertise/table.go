@@ -60,11 +60,11 @@ func (t *Table) Configure(config Config) {
 	for prefix := range t.claims {
 		t.touch(prefix)
 	}
-	for prefix, kind := range t.config.ownPrefixes() {
+	for prefix, kind := range t.config.OwnPrefixes() {
 		t.release(prefix, claim{kind: kind})
 	}
 	t.config = config
-	for prefix, kind := range t.config.ownPrefixes() {
+	for prefix, kind := range t.config.OwnPrefixes() {
 		t.claim(prefix, claim{kind: kind})
 	}
 	for _, s := range t.services {
@@ -134,8 +134,8 @@ func (t *Table) TakeChanges() Changes {
 		}
 	}
 	t.before = map[netip.Prefix]pathState{}
-	slices.SortFunc(changes.Advertise, func(a, b bgp.Path) int { return comparePrefixes(a.Prefix, b.Prefix) })
-	slices.SortFunc(changes.Withdraw, comparePrefixes)
+	slices.SortFunc(changes.Advertise, func(a, b bgp.Path) int { return ComparePrefixes(a.Prefix, b.Prefix) })
+	slices.SortFunc(changes.Withdraw, ComparePrefixes)
 	return changes
 }
 

@@ -102,3 +102,21 @@ func TestNoCommunitiesAreTheZeroValue(t *testing.T) {
 		t.Errorf("the zero value yields %v", c)
 	}
 }
+
+func FuzzParseCommunity(f *testing.F) {
+	for _, text := range []string{"64512:666", "1:2:3", "65535:65535", "4294967295:0:0", "65536:1", "01:2", "+1:2", ":", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		community, err := bgp.ParseCommunity(text)
+		if err != nil {
+			return
+		}
+		if community.String() != text {
+			t.Errorf("ParseCommunity(%q) = %v: not the one text of one community", text, community)
+		}
+		if !community.Large && (community.Global > 65535 || community.Data1 > 65535 || community.Data2 != 0) {
+			t.Errorf("ParseCommunity(%q) = %+v: not on the wire in 32 bits", text, community)
+		}
+	})
+}

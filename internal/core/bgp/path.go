@@ -54,13 +54,12 @@ type ASPath struct {
 // of the path's family, or has no next hop for it.
 func Export(peer Peer, path Path) (Advertisement, bool) {
 	family := FamilyOf(path.Prefix.Addr())
-	nextHop := peer.NextHop(family)
-	if !peer.Families.Has(family) || !nextHop.IsValid() {
+	if !peer.Carries(family) {
 		return Advertisement{}, false
 	}
 	out := Advertisement{
 		Prefix:      path.Prefix,
-		NextHop:     nextHop,
+		NextHop:     peer.NextHop(family),
 		Communities: path.Attributes.Communities,
 		MED:         path.Attributes.MED,
 	}

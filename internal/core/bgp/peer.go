@@ -45,6 +45,10 @@ type Peer struct {
 // IsInternal reports whether the session is iBGP.
 func (p Peer) IsInternal() bool { return p.ASN == p.LocalASN }
 
+// Carries reports whether a session with the peer carries routes of a family: it does not where there is no next hop for
+// them.
+func (p Peer) Carries(f Family) bool { return p.Families.Has(f) && p.NextHop(f).IsValid() }
+
 // NextHop returns the next hop of routes of a family: the unspecified address (0.0.0.0 or ::) where it is the session's
 // own local address, which is known once it is connected, and the zero Addr where there is none.
 func (p Peer) NextHop(f Family) netip.Addr {

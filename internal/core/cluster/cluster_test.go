@@ -46,6 +46,13 @@ func TestAStateWithAnotherObjectLeavesTheFirstAlone(t *testing.T) {
 	before := cluster.State{}.WithPeer(peer("a", 1)).WithPeer(peer("b", 1)).WithConfiguration(configuration("default", 1))
 	after := before.WithPeer(peer("a", 2)).WithoutPeer("b").WithConfiguration(configuration("default", 2))
 
+	pool := func(name string, priority int32) *v1alpha1.ExternalIPPool {
+		return &v1alpha1.ExternalIPPool{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ExternalIPPoolSpec{Priority: priority}}
+	}
+	pools := before.WithPool(pool("a", 1)).WithPool(pool("b", 1)).WithPool(pool("a", 2)).WithoutPool("b").Pools
+	if len(pools) != 1 || pools[0].Spec.Priority != 2 {
+		t.Errorf("the pools are %+v", pools)
+	}
 	if len(before.Peers) != 2 || before.Peers[0].Spec.ASNumber != 1 || before.Configuration("default").Spec.ASNumber != 1 {
 		t.Errorf("the state before became %+v", before)
 	}

@@ -12,16 +12,12 @@ import (
 	"github.com/herald-network/herald/internal/core/validate"
 )
 
-// advertise returns what the node may advertise. What can't be read was reported and blanked before, and is passed over.
+// advertise returns what the node may advertise.
 func (c configuration) advertise(node Node) advertise.Config {
 	config := advertise.Config{
-		Excluded: node.IsOutOfService(),
-		Blocks: slices.Concat(
-			blocksOf(advertise.ClusterIP, c.spec.ServiceClusterIPs),
-			blocksOf(advertise.ExternalIP, c.spec.ServiceExternalIPs),
-			blocksOf(advertise.LoadBalancerIP, c.spec.ServiceLoadBalancerIPs),
-		),
-		Attributes: c.attributes(),
+		Excluded:   node.IsOutOfService(),
+		Blocks:     c.blocks,
+		Attributes: c.attributes,
 	}
 	if c.spec.PodCIDRAdvertisement == v1alpha1.Enabled {
 		config.PodCIDRs = node.PodCIDRs
@@ -29,7 +25,16 @@ func (c configuration) advertise(node Node) advertise.Config {
 	return config
 }
 
-func blocksOf(kind advertise.Kind, blocks []v1alpha1.Block) []advertise.Block {
+// blocksOf returns the blocks of all kinds. What can't be read was reported and blanked before, and is passed over.
+func blocksOf(spec v1alpha1.BGPConfigurationSpec) []advertise.Block {
+	return slices.Concat(
+		blocksOfKind(advertise.ClusterIP, spec.ServiceClusterIPs),
+		blocksOfKind(advertise.ExternalIP, spec.ServiceExternalIPs),
+		blocksOfKind(advertise.LoadBalancerIP, spec.ServiceLoadBalancerIPs),
+	)
+}
+
+func blocksOfKind(kind advertise.Kind, blocks []v1alpha1.Block) []advertise.Block {
 	var sound []advertise.Block
 	for _, b := range blocks {
 		if cidr, err := validate.ParseCIDR(string(b.CIDR)); err == nil {
@@ -39,15 +44,16 @@ func blocksOf(kind advertise.Kind, blocks []v1alpha1.Block) []advertise.Block {
 	return sound
 }
 
-func (c configuration) attributes() []advertise.PrefixAttributes {
+// attributesOf returns the attributes by prefix, and passes over what blocksOf would.
+func attributesOf(spec v1alpha1.BGPConfigurationSpec) []advertise.PrefixAttributes {
 	named := map[v1alpha1.CommunityRef]bgp.Community{}
-	for _, community := range c.spec.Communities {
+	for _, community := range spec.Communities {
 		if value, err := bgp.ParseCommunity(community.Value); err == nil {
 			named[v1alpha1.CommunityRef(community.Name)] = value
 		}
 	}
 	var attributes []advertise.PrefixAttributes
-	for _, entry := range c.spec.PrefixAdvertisements {
+	for _, entry := range spec.PrefixAdvertisements {
 		cidr, err := validate.ParseCIDR(string(entry.CIDR))
 		if err != nil {
 			continue
@@ -92,7 +98,7 @@ func prepend(entry v1alpha1.PrefixAdvertisement) uint8 {
 
 // checkPrepending reports each asPathPrepend that an iBGP session leaves out: with its own AS in the path the router
 // would take the route for a loop.
-func (r *resolver) checkPrepending(c configuration, peers []bgp.Peer) {
+func (ps *problems) checkPrepending(c configuration, peers []bgp.Peer) {
 	i := slices.IndexFunc(peers, bgp.Peer.IsInternal)
 	if i < 0 {
 		return
@@ -101,7 +107,7 @@ func (r *resolver) checkPrepending(c configuration, peers []bgp.Peer) {
 		if prepend(entry) == 0 {
 			continue
 		}
-		r.report(Problem{
+		ps.report(Problem{
 			Object:    c.ownerOfPrefixAdvertisements(),
 			Field:     field.NewPath("spec", "prefixAdvertisements").Index(j).Child("asPathPrepend").String(),
 			Condition: v1alpha1.ConditionAdvertised,

@@ -4,21 +4,41 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/validate"
 )
 
-// configuration is the BGPConfiguration of one node.
+// configuration is the BGPConfiguration of the nodes on which one overlay holds, or none.
 type configuration struct {
 	// spec is the base with the overlay laid over it, without what is at fault.
 	spec v1alpha1.BGPConfigurationSpec
 	// base and overlay are what it was made of; the zero layer where there is none.
 	base, overlay layer
+	// blocks and attributes are what spec says of advertisement.
+	blocks     []advertise.Block
+	attributes []advertise.PrefixAttributes
+	// problems of the base and the overlay.
+	problems problems
+}
+
+// base is the BGPConfiguration named default, for every node the same.
+type base struct {
+	// object is nil where there is none.
+	object   *v1alpha1.BGPConfiguration
+	layer    layer
+	problems problems
+}
+
+func baseOf(object *v1alpha1.BGPConfiguration) base {
+	b := base{object: object}
+	b.layer = b.problems.layer(object, nil)
+	return b
 }
 
 // layer is one BGPConfiguration whose faults are blanked.
@@ -27,53 +47,60 @@ type layer struct {
 	spec   v1alpha1.BGPConfigurationSpec
 }
 
-// configuration finds the base and the overlay for the node, and makes one of the two.
-func (r *resolver) configuration(all []v1alpha1.BGPConfiguration) configuration {
-	var base *v1alpha1.BGPConfiguration
-	var overlays []*v1alpha1.BGPConfiguration
-	for _, c := range olderFirst(all, func(c *v1alpha1.BGPConfiguration) *metav1.ObjectMeta { return &c.ObjectMeta }) {
-		if c.Name == v1alpha1.DefaultConfigurationName {
-			base = c
-			continue
-		}
-		overlays = append(overlays, c)
-	}
-	var config configuration
+// Effective returns the configuration that holds on a node with this base and this overlay, without what is at fault in
+// them; either may be nil. Defaults are not filled in.
+func Effective(base, overlay *v1alpha1.BGPConfiguration) v1alpha1.BGPConfigurationSpec {
+	r := Resolver{configurations: map[*v1alpha1.BGPConfiguration]configuration{}}
 	if base != nil {
-		config.base = r.layer(base, nil)
+		r.base = baseOf(base)
 	}
-	if overlay := r.selectOverlay(overlays); overlay != nil {
-		outside := validate.Overlay(overlay, base)
-		config.overlay = r.layer(overlay, outside)
-		r.refuse(config.overlay.object, v1alpha1.ReasonOutsideBase, outside)
+	return r.configuration(overlay).spec
+}
+
+// configuration makes one of the base and an overlay, which is nil where none holds.
+func (r *Resolver) configuration(overlay *v1alpha1.BGPConfiguration) configuration {
+	config, known := r.configurations[overlay]
+	if known {
+		return config
+	}
+	config.base = r.base.layer
+	config.problems = slices.Clone(r.base.problems)
+	if overlay != nil {
+		outside := validate.Overlay(overlay, r.base.object)
+		config.overlay = config.problems.layer(overlay, outside)
+		config.problems.refuse(config.overlay.object, v1alpha1.ReasonOutsideBase, outside)
 	}
 	config.spec = overlaid(config.base.spec, config.overlay.spec)
-	r.refuse(config.ownerOfPrefixAdvertisements(), v1alpha1.ReasonInvalid, validate.Resolved(&config.spec))
+	config.problems.refuse(config.ownerOfPrefixAdvertisements(), v1alpha1.ReasonInvalid, validate.Resolved(&config.spec))
+	config.blocks, config.attributes = blocksOf(config.spec), attributesOf(config.spec)
+	r.configurations[overlay] = config
 	return config
 }
 
 // selectOverlay returns the overlay that holds on the node: the oldest of those that select it; nil where none does.
-func (r *resolver) selectOverlay(olderFirst []*v1alpha1.BGPConfiguration) *v1alpha1.BGPConfiguration {
+func (r *Resolver) selectOverlay(node Node, found *problems) *v1alpha1.BGPConfiguration {
 	var holds *v1alpha1.BGPConfiguration
-	for _, overlay := range olderFirst {
+	for _, candidate := range r.overlays {
+		choice := candidate.selection(node)
+		if choice == notSelected {
+			continue
+		}
+		overlay := candidate.object
 		object := objectOf(KindBGPConfiguration, overlay.ObjectMeta)
-		switch r.selection(overlay.Spec.NodeSelector) {
-		case notSelected:
+		if choice == unreadable {
+			found.refuse(object, v1alpha1.ReasonInvalid, validate.Configuration(overlay).Errors)
 			continue
-		case unreadable:
-			r.refuse(object, v1alpha1.ReasonInvalid, validate.Configuration(overlay).Errors)
-			continue
-		case selected:
 		}
 		if holds == nil {
 			holds = overlay
 			continue
 		}
-		r.report(Problem{
+		found.report(Problem{
 			Object:    object,
 			Field:     "spec.nodeSelector",
 			Condition: v1alpha1.ConditionAccepted,
 			Reason:    v1alpha1.ReasonConflict,
+			Rival:     holds.Name,
 			Message: fmt.Sprintf("overlays %q and %q select the same node, and the older one, %q, holds there: let only one of the two select it",
 				holds.Name, overlay.Name, holds.Name),
 		})
@@ -82,10 +109,10 @@ func (r *resolver) selectOverlay(olderFirst []*v1alpha1.BGPConfiguration) *v1alp
 }
 
 // layer reports what is at fault in a BGPConfiguration and blanks it, together with what others found.
-func (r *resolver) layer(c *v1alpha1.BGPConfiguration, found field.ErrorList) layer {
+func (ps *problems) layer(c *v1alpha1.BGPConfiguration, found field.ErrorList) layer {
 	l := layer{object: objectOf(KindBGPConfiguration, c.ObjectMeta), spec: *c.Spec.DeepCopy()}
 	errs := validate.Configuration(c).Errors
-	r.refuse(l.object, v1alpha1.ReasonInvalid, errs)
+	ps.refuse(l.object, v1alpha1.ReasonInvalid, errs)
 
 	f, at, spec := faults(append(errs, found...)), field.NewPath("spec"), &l.spec
 	blank(f, at.Child("asNumber"), &spec.ASNumber)

@@ -283,6 +283,9 @@ func TestTheOlderOfTwoOverlaysHolds(t *testing.T) {
 			checkProblems(t, []problem{{
 				"BGPConfiguration/" + row.lost, "spec.nodeSelector", v1alpha1.ConditionAccepted, v1alpha1.ReasonConflict, `the older one, "` + row.holds + `", holds`,
 			}}, got.Problems)
+			if got.Problems[0].Rival != row.holds {
+				t.Errorf("the rival is %q, want %q", got.Problems[0].Rival, row.holds)
+			}
 		})
 	}
 }
@@ -317,4 +320,23 @@ func TestABaseHoldsAlsoWithWhatOnlyOverlaysMaySay(t *testing.T) {
 		{"BGPConfiguration/default", "spec.nodeSelector", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "overlay"},
 		{"BGPConfiguration/default", "spec.routerID", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "overlay"},
 	}, got.Problems)
+}
+
+func TestTheEffectiveConfigurationIsTheNodesWithoutWhatIsAtFault(t *testing.T) {
+	base := configuration(t, "default", 1, `{asNumber: 64001, serviceExternalIPs: [{cidr: 192.168.3.0/24}],
+		communities: [{name: sound, value: "1:2"}, {name: broken, value: x}]}`)
+	overlay := configuration(t, "rack-a", 2, "{nodeSelector: {}, asNumber: 23456, serviceExternalIPs: [{cidr: 192.168.3.0/25}, {cidr: 10.0.0.0/8}]}")
+
+	got := intent.Effective(&base, &overlay)
+	want := v1alpha1.BGPConfigurationSpec{
+		ASNumber:           64001,
+		ServiceExternalIPs: []v1alpha1.Block{{CIDR: "192.168.3.0/25"}, {}},
+		Communities:        []v1alpha1.Community{{Name: "sound", Value: "1:2"}, {}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("effective (-want +got):\n%s", diff)
+	}
+	if none := intent.Effective(nil, nil); !cmp.Equal(none, v1alpha1.BGPConfigurationSpec{}) {
+		t.Errorf("of nothing: %+v", none)
+	}
 }

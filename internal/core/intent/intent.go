@@ -8,7 +8,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
@@ -41,46 +40,65 @@ type Intent struct {
 }
 
 // For returns what the node's speaker should be.
-func For(input Input) Intent {
-	r := resolver{node: input.Node}
-	config := r.configuration(input.Configurations)
+func For(input Input) Intent { return NewResolver(input.Configurations, input.Peers).For(input.Node) }
+
+// Resolver resolves the objects of a cluster for one node after the other, and does once what is the same for many. Its
+// methods must not be called concurrently.
+type Resolver struct {
+	base     base
+	overlays []candidate[v1alpha1.BGPConfiguration]
+	peers    []candidate[v1alpha1.BGPPeer]
+
+	// wrong holds the problems of the peers that were asked about, configurations what each overlay made of the base,
+	// and what the base is by itself.
+	wrong          map[*v1alpha1.BGPPeer]problems
+	configurations map[*v1alpha1.BGPConfiguration]configuration
+}
+
+// NewResolver returns a resolver of all objects of their kinds, in any order. They must not change afterwards.
+func NewResolver(configurations []v1alpha1.BGPConfiguration, peers []v1alpha1.BGPPeer) *Resolver {
+	r := &Resolver{
+		wrong:          map[*v1alpha1.BGPPeer]problems{},
+		configurations: map[*v1alpha1.BGPConfiguration]configuration{},
+	}
+	for _, c := range olderFirst(configurations, func(c *v1alpha1.BGPConfiguration) *metav1.ObjectMeta { return &c.ObjectMeta }) {
+		if c.Name == v1alpha1.DefaultConfigurationName {
+			r.base = baseOf(c)
+			continue
+		}
+		r.overlays = append(r.overlays, candidateOf(c, c.Spec.NodeSelector))
+	}
+	for _, p := range olderFirst(peers, func(p *v1alpha1.BGPPeer) *metav1.ObjectMeta { return &p.ObjectMeta }) {
+		selector := p.Spec.NodeSelector
+		if selector == nil {
+			selector = &metav1.LabelSelector{} // Every node.
+		}
+		r.peers = append(r.peers, candidateOf(p, selector))
+	}
+	return r
+}
+
+// For returns what the node's speaker should be. What it returns shares lists with what it returns for other nodes.
+func (r *Resolver) For(node Node) Intent {
+	var found problems
+	config := r.configuration(r.selectOverlay(node, &found))
+	found = append(found, config.problems...)
 	intent := Intent{
 		ASN:        config.asn(),
-		RouterID:   config.routerID(input.Node),
-		Configured: config.base.object != Object{},
+		RouterID:   config.routerID(node),
+		Configured: r.base.object != nil,
 	}
-	intent.Selected, intent.Peers = r.peers(input.Peers, config)
-	if input.Node.IsOutOfService() {
+	intent.Selected, intent.Peers = r.peersOf(node, config, &found)
+	if node.IsOutOfService() {
 		intent.Peers = nil
 	}
-	r.checkPrepending(config, intent.Peers)
-	intent.Advertise = config.advertise(input.Node)
-	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+	found.checkPrepending(config, intent.Peers)
+	intent.Advertise = config.advertise(node)
+	slices.SortStableFunc(found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Object.Kind, b.Object.Kind), cmp.Compare(a.Object.Name, b.Object.Name))
 	})
-	intent.Problems = r.problems
+	intent.Problems = found
 	return intent
-}
-
-// resolver gathers the problems that come up while the objects are resolved for one node.
-type resolver struct {
-	node     Node
-	problems []Problem
-}
-
-func (r *resolver) report(p Problem) { r.problems = append(r.problems, p) }
-
-// refuse reports errors for which an object, or a part of it, is not accepted.
-func (r *resolver) refuse(object Object, reason v1alpha1.ConditionReason, errs field.ErrorList) {
-	for _, err := range errs {
-		r.report(Problem{
-			Object:    object,
-			Field:     err.Field,
-			Condition: v1alpha1.ConditionAccepted,
-			Reason:    reason,
-			Message:   err.ErrorBody(),
-		})
-	}
 }
 
 // selection is whether a selector selects the node.
@@ -93,12 +111,24 @@ const (
 	unreadable
 )
 
-func (r *resolver) selection(selector *metav1.LabelSelector) selection {
+// candidate is an object that holds on the nodes that it selects.
+type candidate[T any] struct {
+	object   *T
+	selector labels.Selector
+	// broken says that the object's selector can't be read.
+	broken bool
+}
+
+func candidateOf[T any](object *T, selector *metav1.LabelSelector) candidate[T] {
 	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	return candidate[T]{object: object, selector: parsed, broken: err != nil}
+}
+
+func (c candidate[T]) selection(node Node) selection {
 	switch {
-	case err != nil:
+	case c.broken:
 		return unreadable
-	case parsed.Matches(labels.Set(r.node.Labels)):
+	case c.selector.Matches(labels.Set(node.Labels)):
 		return selected
 	default:
 		return notSelected

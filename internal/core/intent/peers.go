@@ -8,32 +8,33 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/validate"
 )
 
-// peers returns the BGPPeers that select the node, and those of them that it can run, both by name.
-func (r *resolver) peers(all []v1alpha1.BGPPeer, config configuration) ([]Object, []bgp.Peer) {
+// peersOf returns the BGPPeers that select the node, and those of them that it can run, both by name.
+func (r *Resolver) peersOf(node Node, config configuration, found *problems) ([]Object, []bgp.Peer) {
 	var chosen []Object
 	var run []bgp.Peer
-	for _, p := range olderFirst(all, func(p *v1alpha1.BGPPeer) *metav1.ObjectMeta { return &p.ObjectMeta }) {
+	for _, candidate := range r.peers {
+		p := candidate.object
 		object := objectOf(KindBGPPeer, p.ObjectMeta)
-		choice := r.peerSelection(p)
+		choice := candidate.selection(node)
 		if choice == notSelected {
 			continue
 		}
 		if choice == selected {
 			chosen = append(chosen, object)
 		}
-		// A selector that can't be read is among what isAccepted reports; fail closed all the same.
-		if !r.isAccepted(object, p) || choice == unreadable {
+		// A selector that can't be read is among what problemsOf finds; fail closed all the same.
+		broken := r.problemsOf(object, p)
+		*found = append(*found, broken...)
+		if len(broken) > 0 || choice == unreadable {
 			continue
 		}
-		peer := resolvePeer(p, config, r.node)
-		if r.isUnclaimed(object, peer, run) && r.isReachable(object, p, peer) {
+		peer := resolvePeer(p, config, node)
+		if found.isUnclaimed(object, peer, run) && found.isReachable(object, p, peer) {
 			run = append(run, peer)
 		}
 	}
@@ -42,33 +43,30 @@ func (r *resolver) peers(all []v1alpha1.BGPPeer, config configuration) ([]Object
 	return chosen, run
 }
 
-// peerSelection reports whether a peer selects the node: one without a selector does.
-func (r *resolver) peerSelection(p *v1alpha1.BGPPeer) selection {
-	if p.Spec.NodeSelector == nil {
-		return selected
+// problemsOf returns what is wrong with a peer by itself: none where it is sound and asks for nothing that can't be run
+// yet.
+func (r *Resolver) problemsOf(object Object, p *v1alpha1.BGPPeer) problems {
+	broken, known := r.wrong[p]
+	if !known {
+		broken.refuse(object, v1alpha1.ReasonInvalid, validate.Peer(p).Errors)
+		broken.refuse(object, v1alpha1.ReasonNotSupported, validate.Unsupported(p))
+		r.wrong[p] = broken
 	}
-	return r.selection(p.Spec.NodeSelector)
-}
-
-// isAccepted reports whether a peer is sound and asks for nothing that can't be run yet.
-func (r *resolver) isAccepted(object Object, p *v1alpha1.BGPPeer) bool {
-	broken, unsupported := validate.Peer(p).Errors, validate.Unsupported(p)
-	r.refuse(object, v1alpha1.ReasonInvalid, broken)
-	r.refuse(object, v1alpha1.ReasonNotSupported, unsupported)
-	return len(broken) == 0 && len(unsupported) == 0
+	return broken
 }
 
 // isUnclaimed reports whether no older peer, of those that run, has the peer's address and port.
-func (r *resolver) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) bool {
+func (ps *problems) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) bool {
 	i := slices.IndexFunc(older, func(other bgp.Peer) bool { return other.Address == peer.Address })
 	if i < 0 {
 		return true
 	}
-	r.report(Problem{
+	ps.report(Problem{
 		Object:    object,
 		Field:     "spec.peerIP",
 		Condition: v1alpha1.ConditionAccepted,
 		Reason:    v1alpha1.ReasonConflict,
+		Rival:     older[i].Name,
 		Message: fmt.Sprintf("BGPPeers %q and %q have the same address and port %s on the same node, and the older one, %q, holds there: "+
 			"delete one of the two, or let them select different nodes", older[i].Name, peer.Name, peer.Address, older[i].Name),
 	})
@@ -77,10 +75,10 @@ func (r *resolver) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) b
 
 // isReachable reports whether the node has an address to connect from, and reports what it lacks: without a next hop for
 // a family the session runs, but carries no route of it.
-func (r *resolver) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer) bool {
+func (ps *problems) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer) bool {
 	own := bgp.FamilyOf(peer.Address.Addr())
 	if p.Spec.SourceAddress != v1alpha1.SourceAny && !peer.SourceAddress.IsValid() {
-		r.report(Problem{
+		ps.report(Problem{
 			Object:    object,
 			Field:     "spec.sourceAddress",
 			Condition: v1alpha1.ConditionEstablished,
@@ -91,7 +89,7 @@ func (r *resolver) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer
 	}
 	for family := range peer.Families.All() {
 		if !peer.NextHop(family).IsValid() {
-			r.report(Problem{
+			ps.report(Problem{
 				Object:    object,
 				Field:     "spec.addressFamilies",
 				Condition: v1alpha1.ConditionEstablished,

@@ -39,11 +39,31 @@ type Problem struct {
 	// Message says what is wrong and what would be right; it names the field where the reader needs it, but not the node:
 	// the same problem reads the same on every node, so that a cluster's can be told once.
 	Message string
+	// Rival is the object of the same kind that holds instead, by name; "" unless the reason is Conflict.
+	Rival string
 }
 
 // String returns the problem in one line.
 func (p Problem) String() string {
 	return fmt.Sprintf("%s %s: %s: %s", p.Object.Kind, p.Object.Name, p.Field, p.Message)
+}
+
+// problems gathers what comes up while objects are resolved.
+type problems []Problem
+
+func (ps *problems) report(p Problem) { *ps = append(*ps, p) }
+
+// refuse reports errors for which an object, or a part of it, is not accepted.
+func (ps *problems) refuse(object Object, reason v1alpha1.ConditionReason, errs field.ErrorList) {
+	for _, err := range errs {
+		ps.report(Problem{
+			Object:    object,
+			Field:     err.Field,
+			Condition: v1alpha1.ConditionAccepted,
+			Reason:    reason,
+			Message:   err.ErrorBody(),
+		})
+	}
 }
 
 // faults are what is wrong with one object: what they name is left out, and the rest of the object holds.

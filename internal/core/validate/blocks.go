@@ -8,6 +8,32 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 )
 
+// The names of a configuration's lists of blocks.
+const (
+	ClusterIPBlocks      = "serviceClusterIPs"
+	ExternalIPBlocks     = "serviceExternalIPs"
+	LoadBalancerIPBlocks = "serviceLoadBalancerIPs"
+)
+
+// Block is a block that could be read, with its place in its configuration.
+type Block struct {
+	// List is the name of the list that holds it, such as serviceClusterIPs, and Path the path of its cidr.
+	List string
+	Path *field.Path
+	CIDR netip.Prefix
+}
+
+// Blocks returns the blocks of all lists that can be read, in their order.
+func Blocks(spec *v1alpha1.BGPConfigurationSpec) []Block {
+	var blocks []Block
+	for _, list := range blockLists(spec) {
+		for _, n := range list.networks() {
+			blocks = append(blocks, Block{lastName(list.path), list.path.Index(n.index).Child("cidr"), n.cidr})
+		}
+	}
+	return blocks
+}
+
 // blockList is one of a configuration's lists of blocks.
 type blockList struct {
 	path   *field.Path
@@ -18,9 +44,9 @@ type blockList struct {
 func blockLists(spec *v1alpha1.BGPConfigurationSpec) [3]blockList {
 	at := field.NewPath("spec")
 	return [...]blockList{
-		{at.Child("serviceClusterIPs"), spec.ServiceClusterIPs},
-		{at.Child("serviceExternalIPs"), spec.ServiceExternalIPs},
-		{at.Child("serviceLoadBalancerIPs"), spec.ServiceLoadBalancerIPs},
+		{at.Child(ClusterIPBlocks), spec.ServiceClusterIPs},
+		{at.Child(ExternalIPBlocks), spec.ServiceExternalIPs},
+		{at.Child(LoadBalancerIPBlocks), spec.ServiceLoadBalancerIPs},
 	}
 }
 

@@ -292,3 +292,16 @@ func FuzzObjects(f *testing.F) {
 		}
 	})
 }
+
+func TestBlocksAreReadWithTheirPlaces(t *testing.T) {
+	configuration := parse[v1alpha1.BGPConfiguration](t, `spec: {serviceClusterIPs: [{cidr: 10.49.0.0/16}], serviceExternalIPs: [],
+		serviceLoadBalancerIPs: [{cidr: 10.0.0.1/8}, {cidr: "2001:db8:4::/64"}]}`)
+	var got []string
+	for _, block := range validate.Blocks(&configuration.Spec) {
+		got = append(got, block.List+" "+block.Path.String()+" "+block.CIDR.String())
+	}
+	expect(t, "blocks", got, []string{
+		"serviceClusterIPs spec.serviceClusterIPs[0].cidr 10.49.0.0/16",
+		"serviceLoadBalancerIPs spec.serviceLoadBalancerIPs[1].cidr 2001:db8:4::/64",
+	})
+}

@@ -72,6 +72,24 @@ func TestParseRangeRefuses(t *testing.T) {
 	}
 }
 
+func FuzzParseAddress(f *testing.F) {
+	for _, text := range []string{"192.168.3.9", "2001:db8::1", "fe80::1%eth0", "::ffff:1.2.3.4", "::1.2.3.4", "01.2.3.4", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		address, err := validate.ParseAddress(text)
+		if err != nil {
+			return
+		}
+		if !address.IsValid() || address.Is4In6() || address.Zone() != "" {
+			t.Errorf("ParseAddress(%q) = %v: not an address without a zone", text, address)
+		}
+		if again, err := validate.ParseAddress(address.String()); err != nil || again != address {
+			t.Errorf("ParseAddress(%q) = %v, which reads back as %v, %v", text, address, again, err)
+		}
+	})
+}
+
 func FuzzParseCIDR(f *testing.F) {
 	for _, text := range []string{"192.168.3.0/24", "2001:db8::/32", "::/0", "10.0.0.1/8", "::ffff:1.2.3.4/128", "1.2.3.4/032"} {
 		f.Add(text)
