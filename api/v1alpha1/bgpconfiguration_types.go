@@ -228,7 +228,7 @@ type BGPConfigurationStatus struct {
 	// +optional
 	Nodes ConfigurationNodes `json:"nodes,omitzero"`
 
-	// routes is the most that any one node advertises, by family.
+	// routes is the most that any one node reports to advertise, by family.
 	// +optional
 	Routes RouteCounts `json:"routes,omitzero"`
 
@@ -242,14 +242,16 @@ type BGPConfigurationStatus struct {
 	Advertisements []Advertisement `json:"advertisements,omitempty"`
 
 	// truncated is true where advertisements was cut, or where its counts are
-	// lower bounds because a node's own list was.
+	// lower bounds because a node's own list was, or because a node's agent does
+	// not report.
 	// +optional
 	Truncated bool `json:"truncated,omitempty"`
 }
 
 // ConfigurationNodes counts the nodes that a configuration is for.
 type ConfigurationNodes struct {
-	// desired is the number of nodes that the configuration is for.
+	// desired is the number of nodes that the configuration is for and that are in
+	// service: neither being deleted nor excluded from load balancers.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Desired int32 `json:"desired"`

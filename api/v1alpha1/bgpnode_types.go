@@ -66,7 +66,7 @@ type NodeAdvertisement struct {
 	Kind AdvertisementKind `json:"kind"`
 
 	// services are Services that the prefix is advertised for, as namespace/name:
-	// at most 5, none for an aggregate.
+	// the first 5 by namespace and name, none for an aggregate.
 	// +kubebuilder:validation:MaxItems=5
 	// +kubebuilder:validation:items:MaxLength=320
 	// +listType=set

@@ -205,8 +205,8 @@ type BGPPeerStatus struct {
 	// +optional
 	Nodes PeerNodes `json:"nodes,omitzero"`
 
-	// sessions are the nodes' sessions, those that are not established first: at
-	// most 100.
+	// sessions are the sessions of the nodes that are counted, those that are not
+	// established first: at most 100.
 	// +kubebuilder:validation:MaxItems=100
 	// +listType=map
 	// +listMapKey=node
@@ -220,12 +220,14 @@ type BGPPeerStatus struct {
 
 // PeerNodes counts a peer's sessions.
 type PeerNodes struct {
-	// desired is the number of nodes that the peer selects.
+	// desired is the number of nodes that the peer selects and that are in
+	// service: neither being deleted nor excluded from load balancers.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Desired int32 `json:"desired"`
 
-	// established is how many of them have an established session.
+	// established is how many of them report an established session of the peer's
+	// present generation.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Established int32 `json:"established"`

@@ -7,7 +7,7 @@ type ConditionType string
 const (
 	// ConditionAccepted says that Herald acts on the object: on BGPConfiguration, BGPPeer and ExternalIPPool.
 	//
-	// True: Valid. False: Invalid, Conflict, NotSupported, OutsideBase, SecretNotFound. Unknown: Pending.
+	// True: Valid. False: Invalid, Conflict, NotSupported, OutsideBase, RouterIDConflict, SecretNotFound. Unknown: Pending.
 	ConditionAccepted ConditionType = "Accepted"
 
 	// ConditionEstablished says that every node that a BGPPeer selects has an established session of the peer's present
@@ -25,7 +25,7 @@ const (
 	// ConditionAllowlisted says that every address of an ExternalIPPool is inside a block of the BGPConfiguration named
 	// default.
 	//
-	// True: InsideBlocks. False: OutsideBlocks, NoConfiguration. Unknown: Pending.
+	// True: InsideBlocks. False: OutsideBlocks, NoConfiguration. Unknown: NotAccepted, Pending.
 	ConditionAllowlisted ConditionType = "Allowlisted"
 
 	// ConditionReady says that a node advertises what it should on all of its sessions: on BGPNode.
@@ -45,8 +45,8 @@ const (
 	// ReasonInvalid: the object breaks a rule, which the message names with the field; it is left out until it is put
 	// right.
 	ReasonInvalid ConditionReason = "Invalid"
-	// ReasonConflict: an older object of the kind claims the same (an overlay's nodes, a peer's address and port), and
-	// holds; change or delete one of the two.
+	// ReasonConflict: an older object of the kind claims the same (an overlay's nodes, a peer's address and port, a pool's
+	// addresses), and holds; change or delete one of the two.
 	ReasonConflict ConditionReason = "Conflict"
 	// ReasonNotSupported: the object asks for what this version cannot do, and is not run without it; the message names
 	// the field to leave out.
@@ -71,7 +71,7 @@ const (
 	ReasonAgentSilent ConditionReason = "AgentSilent"
 	// ReasonNotAccepted: the object is not accepted; the condition Accepted says why.
 	ReasonNotAccepted ConditionReason = "NotAccepted"
-	// ReasonNoNodes: the node selector selects no node.
+	// ReasonNoNodes: the object is for no node that is in service; see its node selector, and the nodes' labels.
 	ReasonNoNodes ConditionReason = "NoNodes"
 	// ReasonNoPeers: no BGPPeer selects the nodes.
 	ReasonNoPeers ConditionReason = "NoPeers"

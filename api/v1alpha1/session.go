@@ -18,19 +18,21 @@ const (
 	SessionOpenSent    SessionState = "OpenSent"
 	SessionOpenConfirm SessionState = "OpenConfirm"
 	SessionEstablished SessionState = "Established"
-	// SessionUnknown is the state of a session whose node's agent is silent.
+	// SessionUnknown is the state of a session whose node's agent is silent, or has
+	// not reported it yet.
 	SessionUnknown SessionState = "Unknown"
 )
 
 // Session is what was observed of one node's connection to one peer.
 type Session struct {
 	// state is the state of the BGP finite state machine (RFC 4271, section
-	// 8.2.2), or Unknown where the node's agent is silent.
+	// 8.2.2), or Unknown where the node's agent is silent or has not reported the
+	// session yet.
 	// +required
 	State SessionState `json:"state"`
 
 	// since is when the session entered its state; for Unknown, when the node's
-	// agent was last heard.
+	// agent was last heard, if it is silent.
 	// +optional
 	Since metav1.Time `json:"since,omitzero"`
 
