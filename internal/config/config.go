@@ -1,10 +1,12 @@
-// Package config reads the manager's configuration file: how the agents run that the manager starts.
+// Package config reads the manager's configuration file: how the agents run that the manager starts, and whose certificate
+// its webhook server shows.
 package config
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
@@ -17,7 +19,27 @@ import (
 type Manager struct {
 	// Agent says how agents run.
 	Agent Agent `json:"agent"`
+	// Webhook says how the manager's webhook server runs.
+	Webhook Webhook `json:"webhook,omitzero"`
 }
+
+// Webhook says how the manager's webhook server runs.
+type Webhook struct {
+	// Certificates says who makes the server's certificate. Defaults to Managed. A change is taken over when the manager
+	// starts again.
+	Certificates CertificateMode `json:"certificates,omitempty"`
+}
+
+// CertificateMode says who makes the webhook server's certificate.
+type CertificateMode string
+
+const (
+	// CertificatesManaged has the manager make the certificate and its CA, and replace both before they expire.
+	CertificatesManaged CertificateMode = "Managed"
+	// CertificatesMounted has the manager read the certificate from files. Something else provides them, and has the API
+	// server trust them, such as cert-manager or OLM.
+	CertificatesMounted CertificateMode = "Mounted"
+)
 
 // Agent says how the agents of all nodes run.
 type Agent struct {
@@ -39,7 +61,7 @@ func Parse(file []byte) (Manager, error) {
 	if err != nil {
 		return Manager{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	m := Manager{Agent: Agent{LogLevel: "info"}}
+	m := Manager{Agent: Agent{LogLevel: "info"}, Webhook: Webhook{Certificates: CertificatesManaged}}
 	unknown, err := json.UnmarshalStrict(document, &m)
 	if err = errors.Join(append(unknown, err)...); err != nil {
 		return Manager{}, fmt.Errorf("read the configuration: %w", err)
@@ -63,6 +85,10 @@ func (m Manager) validate() field.ErrorList {
 	errs = append(errs, metav1validation.ValidateLabels(m.Agent.NodeSelector, agent.Child("nodeSelector"))...)
 	for i, t := range m.Agent.Tolerations {
 		errs = append(errs, validateToleration(t, agent.Child("tolerations").Index(i))...)
+	}
+	modes := []CertificateMode{CertificatesManaged, CertificatesMounted}
+	if mode := m.Webhook.Certificates; !slices.Contains(modes, mode) {
+		errs = append(errs, field.NotSupported(field.NewPath("webhook", "certificates"), mode, modes))
 	}
 	return errs
 }

@@ -20,6 +20,8 @@ agent:
   tolerations:
   - {operator: Exists, effect: NoSchedule}
   resources: {requests: {cpu: 10m, memory: 64Mi}}
+webhook:
+  certificates: Mounted
 `))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(m.Agent.Image).To(Equal("registry.example/herald:v1"))
@@ -27,6 +29,7 @@ agent:
 	g.Expect(m.Agent.NodeSelector).To(Equal(map[string]string{"rack": "a"}))
 	g.Expect(m.Agent.Tolerations).To(ConsistOf(corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}))
 	g.Expect(m.Agent.Resources.Requests.Memory().String()).To(Equal("64Mi"))
+	g.Expect(m.Webhook.Certificates).To(Equal(config.CertificatesMounted))
 }
 
 func TestParseDefaults(t *testing.T) {
@@ -34,7 +37,10 @@ func TestParseDefaults(t *testing.T) {
 	g := NewWithT(t)
 	m, err := config.Parse([]byte("agent: {image: herald}"))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(m).To(Equal(config.Manager{Agent: config.Agent{Image: "herald", LogLevel: "info"}}))
+	g.Expect(m).To(Equal(config.Manager{
+		Agent:   config.Agent{Image: "herald", LogLevel: "info"},
+		Webhook: config.Webhook{Certificates: config.CertificatesManaged},
+	}))
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -48,6 +54,7 @@ func TestParseRefuses(t *testing.T) {
 		"an operator that is none":      {"agent: {image: a, tolerations: [{key: a, operator: Exist}]}", `agent.tolerations[0].operator: Unsupported value: "Exist"`},
 		"an effect that is none":        {"agent: {image: a, tolerations: [{key: a, effect: Never}]}", `agent.tolerations[0].effect: Unsupported value: "Never"`},
 		"a toleration that says to all": {"agent: {image: a, tolerations: [{effect: NoExecute}]}", "must be Exists where key is empty"},
+		"a mode that does not exist":    {"{agent: {image: a}, webhook: {certificates: managed}}", `webhook.certificates: Unsupported value: "managed": supported values: "Managed", "Mounted"`},
 		"a value that Exists ignores":   {"agent: {image: a, tolerations: [{key: a, operator: Exists, value: b}]}", "must be empty where operator is Exists"},
 	} {
 		t.Run(name, func(t *testing.T) {

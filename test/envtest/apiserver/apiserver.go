@@ -25,9 +25,9 @@ type Server struct {
 	kubectl, kubeconfig string
 }
 
-// Start starts a server that runs until the test ends. Its programs come from KUBEBUILDER_ASSETS or the lab's cache, and
-// are built where neither has them.
-func Start(t *testing.T) *Server {
+// Start starts a server that runs until the test ends, with the feature gates that are given as Name=true or Name=false. Its
+// programs come from KUBEBUILDER_ASSETS or the lab's cache, and are built where neither has them.
+func Start(t *testing.T, featureGates ...string) *Server {
 	t.Helper()
 	root := must(checkout.Root(must(os.Getwd())(t)))(t)
 	programs := provide(t, filepath.Join(root, "test", "controlplane"))
@@ -37,6 +37,9 @@ func Start(t *testing.T) *Server {
 		ErrorIfCRDPathMissing: true,
 	}
 	environment.ControlPlane.GetAPIServer().Path = programs[controlplane.APIServer]
+	for _, gate := range featureGates {
+		environment.ControlPlane.GetAPIServer().Configure().Append("feature-gates", gate)
+	}
 	environment.ControlPlane.Etcd = &envtest.Etcd{Path: programs[controlplane.Etcd]}
 	environment.ControlPlane.Etcd.Configure().Set("unsafe-no-fsync", "true")
 	config, err := environment.Start()
