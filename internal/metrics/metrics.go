@@ -1,4 +1,4 @@
-// Package metrics holds what the agent tells Prometheus. What has a present state is read when it is asked for, so that no
+// Package metrics holds what Herald tells Prometheus. What has a present state is read when it is asked for, so that no
 // series outlives its peer; only what happens is counted as it happens.
 package metrics
 

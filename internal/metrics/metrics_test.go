@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/metrics"
@@ -25,7 +25,7 @@ func TestWhatAScrapeSees(t *testing.T) {
 	registry := metrics.NewRegistry("v1", func() bgp.Speaker { return observed })
 	metrics.NewLoop(registry)
 
-	page := scrape(g, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	page := scrape(g, metrics.NewHandler(registry))
 	for _, series := range []string{
 		`herald_build_info{version="v1"} 1`,
 		`herald_bgp_session_state{peer="tor",state="Established"} 1`,
@@ -46,7 +46,7 @@ func TestWhatAScrapeSees(t *testing.T) {
 	}
 
 	observed.Sessions = observed.Sessions[:1]
-	g.Expect(scrape(g, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))).NotTo(ContainSubstring("tor-2"),
+	g.Expect(scrape(g, metrics.NewHandler(registry))).NotTo(ContainSubstring("tor-2"),
 		"no series outlives its peer")
 }
 
@@ -55,4 +55,24 @@ func scrape(g *WithT, handler http.Handler) string {
 	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	g.Expect(answer.Code).To(Equal(http.StatusOK))
 	return answer.Body.String()
+}
+
+func TestWhatAScrapeOfTheManagerSees(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	registry := prometheus.NewPedanticRegistry()
+	m := metrics.NewManager(registry, func() int { return 2 })
+	m.StatusWrites.WithLabelValues("BGPPeer", metrics.ResultSuccess).Inc()
+	m.Events.WithLabelValues("SessionDown", metrics.ResultWritten).Inc()
+	m.Events.WithLabelValues("Advertised", metrics.ResultDropped).Add(3)
+
+	page := scrape(g, metrics.NewHandler(registry))
+	for _, series := range []string{
+		`herald_manager_status_writes_total{kind="BGPPeer",result="success"} 1`,
+		`herald_manager_events_total{reason="SessionDown",result="written"} 1`,
+		`herald_manager_events_total{reason="Advertised",result="dropped"} 3`,
+		`herald_manager_silent_agents 2`,
+	} {
+		g.Expect(page).To(ContainSubstring(series + "\n"))
+	}
 }

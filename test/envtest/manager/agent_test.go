@@ -2,7 +2,6 @@
 package manager_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,25 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/testr"
 	. "github.com/onsi/gomega"
-	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-
-	"github.com/herald-network/herald/controllers"
-	"github.com/herald-network/herald/test/envtest/apiserver"
 )
 
 func TestAgentDaemonSet(t *testing.T) {
-	server := apiserver.Start(t)
-	for _, file := range []string{"default/namespace.yaml", "rbac/manager.yaml", "manager/deployment.yaml"} {
-		server.MustKubectl(t, "", "apply", "-f", filepath.Join(server.Root, "config", file))
-	}
+	server := newCluster(t)
 	config := newConfigMap(t)
 	config.change(t, "agent: {image: herald:v1}")
 	startManager(t, server, config.file())
@@ -70,44 +55,9 @@ func TestAgentDaemonSet(t *testing.T) {
 	g.Expect(daemonSet("spec.template.spec.nodeSelector")()).To(BeEmpty(), "what is no longer set is taken back")
 
 	// Once the Deployment goes, nothing brings the DaemonSet back.
-	kubectl("patch", "deployment", "herald-manager", "-p", `{"metadata":{"finalizers":["example.org/wait"]}}`)
-	kubectl("delete", "deployment", "herald-manager", "--wait=false")
+	removeDeployment(t, server)
 	kubectl("delete", "daemonset", "herald-agent")
 	g.Consistently(daemonSet(image)).Should(BeEmpty())
-}
-
-// startManager starts a manager with the rights of its manifests and no others.
-func startManager(t *testing.T, server *apiserver.Server, configFile string) {
-	t.Helper()
-	g := NewWithT(t)
-	scheme := runtime.NewScheme()
-	g.Expect(appsv1.AddToScheme(scheme)).To(Succeed())
-	config := rest.CopyConfig(server.Config)
-	config.Impersonate.UserName = "system:serviceaccount:herald-system:herald-manager"
-	agents := &controllers.AgentReconciler{
-		Deployment: types.NamespacedName{Namespace: "herald-system", Name: "herald-manager"},
-		ConfigFile: configFile,
-	}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		Logger:                        testr.New(t),
-		Cache:                         cache.Options{ByObject: agents.Reads()},
-		LeaderElection:                true,
-		LeaderElectionID:              "herald-manager",
-		LeaderElectionNamespace:       "herald-system",
-		LeaderElectionReleaseOnCancel: true,
-		Metrics:                       metricsserver.Options{BindAddress: "0"},
-	})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(agents.SetupWithManager(mgr)).To(Succeed())
-
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		g.Expect(<-ended).To(Succeed())
-	})
 }
 
 // configMap is a directory that changes as a mounted ConfigMap does: by a link being swapped.
