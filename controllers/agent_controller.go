@@ -6,22 +6,16 @@ import (
 	"os"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/herald-network/herald/internal/config"
 )
-
-// FieldManager is the name under which the manager applies what it owns.
-const FieldManager = "herald-manager"
 
 // AgentReconciler keeps the agent's DaemonSet as the manager's configuration says. What others change of the fields that
 // it sets is put back; fields that it does not set, such as the annotation of `kubectl rollout restart`, are left alone.
@@ -38,12 +32,10 @@ type AgentReconciler struct {
 func (r *AgentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.client = mgr.GetClient()
 	request := reconcile.Request{NamespacedName: r.Deployment}
-	changed := predicate.Or[client.Object](
-		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("agent").
-		For(&appsv1.Deployment{}, builder.WithPredicates(predicate.NewPredicateFuncs(r.isOwn), changed)).
-		Owns(&appsv1.DaemonSet{}, builder.WithPredicates(changed)).
+		For(&appsv1.Deployment{}, builder.WithPredicates(isNamed(r.Deployment), changed())).
+		Owns(&appsv1.DaemonSet{}, builder.WithPredicates(changed())).
 		WatchesRawSource(fileChanges(r.ConfigFile, request)).
 		Complete(r)
 }
@@ -62,18 +54,11 @@ func (r *AgentReconciler) Reads() map[client.Object]cache.ByObject {
 	}
 }
 
-func (r *AgentReconciler) isOwn(object client.Object) bool {
-	return client.ObjectKeyFromObject(object) == r.Deployment
-}
-
 // Reconcile applies the DaemonSet, unless the Deployment is on its way out: then the DaemonSet goes with it.
 func (r *AgentReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
-	owner := &appsv1.Deployment{}
-	if err := r.client.Get(ctx, r.Deployment, owner); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if !owner.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, nil
+	owner, err := staying(ctx, r.client, r.Deployment)
+	if owner == nil || err != nil {
+		return ctrl.Result{}, err
 	}
 	agent, err := r.agentConfig()
 	if err != nil {
@@ -84,7 +69,7 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.R
 	if err != nil {
 		return ctrl.Result{}, reconcile.TerminalError(err)
 	}
-	return ctrl.Result{}, r.apply(ctx, want)
+	return ctrl.Result{}, apply(ctx, r.client, want)
 }
 
 func (r *AgentReconciler) agentConfig() (config.Agent, error) {
@@ -97,17 +82,4 @@ func (r *AgentReconciler) agentConfig() (config.Agent, error) {
 		return config.Agent{}, fmt.Errorf("%s: %w", r.ConfigFile, err)
 	}
 	return m.Agent, nil
-}
-
-func (r *AgentReconciler) apply(ctx context.Context, want *appsv1.DaemonSet) error {
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(want)
-	if err != nil {
-		return fmt.Errorf("apply DaemonSet %s: %w", want.Name, err)
-	}
-	delete(fields, "status")
-	applied := client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: fields})
-	if err := r.client.Apply(ctx, applied, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply DaemonSet %s: %w", want.Name, err)
-	}
-	return nil
 }

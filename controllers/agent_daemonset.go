@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	manifest "github.com/herald-network/herald/config/agent"
@@ -21,7 +20,7 @@ func agentDaemonSet(owner *appsv1.Deployment, agent config.Agent) (*appsv1.Daemo
 		return nil, fmt.Errorf("read the agent's manifest: %w", err)
 	}
 	d.Namespace = owner.Namespace
-	d.OwnerReferences = []metav1.OwnerReference{ownedBy(owner)}
+	d.OwnerReferences = ownedBy(owner, appsv1.SchemeGroupVersion.WithKind("Deployment"))
 
 	pod := &d.Spec.Template.Spec
 	pod.NodeSelector = agent.NodeSelector
@@ -35,12 +34,4 @@ func agentDaemonSet(owner *appsv1.Deployment, agent config.Agent) (*appsv1.Daemo
 		container.Resources = *agent.Resources
 	}
 	return d, nil
-}
-
-// ownedBy makes a DaemonSet go with its Deployment. It does not block the owner's deletion, which would take a right on
-// the owner's finalizers.
-func ownedBy(owner *appsv1.Deployment) metav1.OwnerReference {
-	reference := metav1.NewControllerRef(owner, appsv1.SchemeGroupVersion.WithKind("Deployment"))
-	reference.BlockOwnerDeletion = nil
-	return *reference
 }
