@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
+	"github.com/herald-network/herald/internal/access"
 	"github.com/herald-network/herald/internal/adapter/bootmarker"
 	"github.com/herald-network/herald/internal/adapter/gobgp"
 	"github.com/herald-network/herald/internal/adapter/kube"
@@ -35,6 +36,7 @@ type options struct {
 	node, namespace, daemonSet string
 	stateDirectory             string
 	httpAddress                string
+	metricsAddress             string
 	kubeconfig                 string
 	logLevel                   slog.Level
 	logFormat                  string
@@ -57,7 +59,9 @@ func parse() options {
 		"DaemonSet that runs the agent: once it is gone, an agent withdraws its routes when it ends")
 	flag.StringVar(&o.stateDirectory, "state-directory", "/run/herald",
 		"directory that outlives the agent but not a reboot; there an agent learns which of the two it comes after")
-	flag.StringVar(&o.httpAddress, "http-address", ":17900", "address that serves /healthz, /readyz and /metrics")
+	flag.StringVar(&o.httpAddress, "http-address", ":17900", "address that serves /healthz and /readyz to anybody")
+	flag.StringVar(&o.metricsAddress, "metrics-address", ":17901",
+		"address that serves /metrics, over HTTPS to those whose token may get the nonResourceURL /metrics")
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; without one the agent talks to the cluster that it runs in")
 	flag.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest level that is logged: error, warn, info or debug (debug-4 shows the wire)")
 	flag.StringVar(&o.logFormat, "log-format", string(logging.JSON), "format of the log on standard error: json or text")
@@ -112,9 +116,13 @@ func apiServer(kubeconfig string) (*rest.Config, error) {
 // serve wires the agent and runs it until the context ends.
 func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmarker.Marker) error {
 	log := logr.FromContextOrDiscard(ctx)
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.httpAddress)
+	healthListener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.httpAddress)
 	if err != nil {
-		return fmt.Errorf("serve health and metrics: %w", err)
+		return fmt.Errorf("serve health: %w", err)
+	}
+	metricsListener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.metricsAddress)
+	if err != nil {
+		return fmt.Errorf("serve metrics: %w", err)
 	}
 	preserved, err := marker.IsSet()
 	if err != nil {
@@ -133,9 +141,20 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	reporter := &agent.Reporter{Agent: a, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: a, Lease: clients.Lease(o.namespace, o.node), Log: log}
 
+	health := &http.Server{Handler: agent.NewHandler(a), ReadHeaderTimeout: 5 * time.Second}
+	protected, err := access.NewServer(o.node, metrics.NewHandler(registry), clients.Review)
+	if err != nil {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Run(ctx) })
-	group.Go(func() error { return serveHTTP(ctx, listener, agent.NewHandler(a, registry)) })
+	group.Go(func() error {
+		return serveHTTP(ctx, health, func() error { return health.Serve(healthListener) })
+	})
+	group.Go(func() error {
+		return serveHTTP(ctx, protected, func() error { return protected.ServeTLS(metricsListener, "", "") })
+	})
 	group.Go(func() error { kube.Follow(ctx, clients, o.node, inputs.Push); return nil })
 	group.Go(func() error { clients.WriteEvents(ctx, o.node, warnings); return nil })
 	group.Go(func() error { reporter.Run(ctx); return nil })
@@ -143,12 +162,11 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	return group.Wait()
 }
 
-// serveHTTP serves until the context ends.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+// serveHTTP has a server serve until the context ends.
+func serveHTTP(ctx context.Context, server *http.Server, serve func() error) error {
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // Who still asks gets no answer from a process that ends.
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve health and metrics: %w", err)
 	}
 	return nil

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // probeTimeout bounds how long the loop may be busy before it counts as stuck. A full set of 10,000 routes is its longest
@@ -38,12 +35,11 @@ func (a *Agent) missing() error {
 	return nil
 }
 
-// NewHandler returns what an agent serves over HTTP: /healthz, /readyz and /metrics.
-func NewHandler(a *Agent, metrics prometheus.Gatherer) http.Handler {
+// NewHandler returns what an agent serves over HTTP to anybody: /healthz and /readyz.
+func NewHandler(a *Agent) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", probe(a.Alive))
 	mux.Handle("GET /readyz", probe(a.Ready))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	return mux
 }
 

@@ -12,6 +12,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 )
 
 // metrics are what a process tells Prometheus, by name.
@@ -68,21 +72,33 @@ func get(ctx context.Context, client *http.Client, url string) (metrics, error) 
 }
 
 // agentPort is where an agent serves its metrics.
-const agentPort = 17900
+const agentPort = 17901
 
 // scrape reads the metrics of a node's agent.
 func (r *rack) scrape(ctx context.Context, n node) (metrics, error) {
-	return get(ctx, r.agents, "http://"+netip.AddrPortFrom(n.address, agentPort).String()+"/metrics")
+	return get(ctx, r.agents, "https://"+netip.AddrPortFrom(n.address, agentPort).String()+"/metrics")
 }
 
-// agentClient returns a client whose connections begin on a host of the rack.
-func (r *rack) agentClient(host string) *http.Client {
-	return &http.Client{
-		Timeout: 5 * time.Second,
-		Transport: &http.Transport{DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return r.Dial(ctx, host, address)
-		}},
+// scraper is the ServiceAccount of the rack's manifests that may read metrics.
+const scraper = "scraper"
+
+// agentClient returns a client for the metrics of agents, whose connections begin on a host of the rack. Its token is good
+// for longer than any scenario takes.
+func (r *rack) agentClient(ctx context.Context, host string) (*http.Client, error) {
+	seconds := int64((24 * time.Hour).Seconds())
+	token := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: scraper}}
+	if err := r.api.SubResource("token").Create(ctx, account, token); err != nil {
+		return nil, fmt.Errorf("request a token for metrics: %w", err)
 	}
+	return rest.HTTPClientFor(&rest.Config{
+		BearerToken:     token.Status.Token,
+		TLSClientConfig: rest.TLSClientConfig{Insecure: true}, // An agent's certificate is of its own making.
+		Timeout:         5 * time.Second,
+		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return r.Dial(ctx, host, address)
+		},
+	})
 }
 
 // An agent is at rest when it used less than idleCPU of a core and decided nothing for idleSeconds on end.

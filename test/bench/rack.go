@@ -80,6 +80,9 @@ func startRack(ctx context.Context, binaries harness.Binaries, dir string, route
 	if err := r.configure(ctx); err != nil {
 		return nil, err
 	}
+	if r.agents, err = r.agentClient(ctx, topology.ControlPlane); err != nil {
+		return nil, err
+	}
 	if err := r.findNodes(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -95,7 +98,6 @@ func (r *rack) connect(ctx context.Context) (err error) {
 	if r.server, err = rest.HTTPClientFor(r.config); err != nil {
 		return err
 	}
-	r.agents = r.agentClient(topology.ControlPlane)
 	r.api, err = r.Client(ctx)
 	return err
 }

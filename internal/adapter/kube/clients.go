@@ -6,6 +6,8 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -27,6 +29,7 @@ const dialTimeout = 2 * time.Second
 // every group of Kubernetes into memory.
 type Clients struct {
 	core, discovery, coordination, apps, herald rest.Interface
+	authentication, authorization               rest.Interface
 	// server is what all of them connect to.
 	server *apiServer
 }
@@ -51,11 +54,13 @@ func NewClients(config *rest.Config) (*Clients, error) {
 	}
 	clients := &Clients{server: server}
 	for client, group := range map[*rest.Interface]schema.GroupVersion{
-		&clients.core:         corev1.SchemeGroupVersion,
-		&clients.discovery:    discoveryv1.SchemeGroupVersion,
-		&clients.coordination: coordinationv1.SchemeGroupVersion,
-		&clients.apps:         appsv1.SchemeGroupVersion,
-		&clients.herald:       v1alpha1.GroupVersion,
+		&clients.core:           corev1.SchemeGroupVersion,
+		&clients.discovery:      discoveryv1.SchemeGroupVersion,
+		&clients.coordination:   coordinationv1.SchemeGroupVersion,
+		&clients.apps:           appsv1.SchemeGroupVersion,
+		&clients.authentication: authenticationv1.SchemeGroupVersion,
+		&clients.authorization:  authorizationv1.SchemeGroupVersion,
+		&clients.herald:         v1alpha1.GroupVersion,
 	} {
 		if *client, err = newClient(config, group, connection); err != nil {
 			return nil, fmt.Errorf("client for %s: %w", group, err)
@@ -82,6 +87,6 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	builder := runtime.NewSchemeBuilder(corev1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
-		appsv1.AddToScheme, v1alpha1.AddToScheme)
+		appsv1.AddToScheme, authenticationv1.AddToScheme, authorizationv1.AddToScheme, v1alpha1.AddToScheme)
 	return scheme, builder.AddToScheme(scheme)
 }
