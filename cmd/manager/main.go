@@ -1,4 +1,5 @@
-// Command manager is Herald's cluster-wide process. One of its replicas leads: it keeps the agent running on every node.
+// Command manager is Herald's cluster-wide process. Every replica judges at admission; the one that leads keeps the agent
+// running on every node, the policies in force, and the status of Herald's objects as their nodes report.
 package main
 
 import (
@@ -11,31 +12,21 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/go-logr/logr"
-	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/herald-network/herald/controllers"
 	"github.com/herald-network/herald/internal/config"
 	"github.com/herald-network/herald/internal/logging"
 	"github.com/herald-network/herald/internal/logkey"
 	"github.com/herald-network/herald/internal/version"
 )
 
-// leaderElectionID is the name of the Lease that the leader holds.
-const leaderElectionID = "herald-manager"
-
 type options struct {
 	deployment, namespace string
 	configFile            string
 	healthAddress         string
+	metricsAddress        string
+	webhookPort           int
 	logLevel              slog.Level
 	logFormat             string
 }
@@ -55,6 +46,9 @@ func parse() options {
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "Herald's namespace; defaults to $POD_NAMESPACE")
 	flag.StringVar(&o.configFile, "config", "/etc/herald/manager.yaml", "the manager's configuration file; changes are taken over as they happen")
 	flag.StringVar(&o.healthAddress, "health-address", ":8081", "address that serves /healthz and /readyz")
+	flag.StringVar(&o.metricsAddress, "metrics-address", ":8443",
+		"address that serves /metrics by HTTPS, to those who may get the URL /metrics; 0 for none")
+	flag.IntVar(&o.webhookPort, "webhook-port", 9443, "port that serves the webhooks")
 	flag.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest level that is logged: error, warn, info or debug")
 	flag.StringVar(&o.logFormat, "log-format", string(logging.JSON), "format of the log on standard error: json or text")
 	flag.Parse()
@@ -71,14 +65,15 @@ func run(ctx context.Context, o options) error {
 	}
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
-	if err := checkConfig(o.configFile); err != nil {
+	configuration, err := readConfig(o.configFile)
+	if err != nil {
 		return err
 	}
 	restConfig, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
-	mgr, err := newManager(restConfig, o, log)
+	mgr, err := newManager(ctx, restConfig, o, configuration, log)
 	if err != nil {
 		return err
 	}
@@ -86,48 +81,16 @@ func run(ctx context.Context, o options) error {
 	return mgr.Start(ctx)
 }
 
-// checkConfig refuses to start with a configuration that is of no use, so that the mistake shows where it was made.
-func checkConfig(path string) error {
+// readConfig reads the configuration file. The manager does not start with one that is of no use, so that the mistake shows
+// where it was made.
+func readConfig(path string) (config.Manager, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+		return config.Manager{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	if _, err := config.Parse(file); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}
-
-func newManager(restConfig *rest.Config, o options, log logr.Logger) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	if err := appsv1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("register types: %w", err)
-	}
-	agents := &controllers.AgentReconciler{
-		Deployment: types.NamespacedName{Namespace: o.namespace, Name: o.deployment},
-		ConfigFile: o.configFile,
-	}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                        scheme,
-		Logger:                        log,
-		Cache:                         cache.Options{ByObject: agents.Reads()},
-		LeaderElection:                true,
-		LeaderElectionID:              leaderElectionID,
-		LeaderElectionNamespace:       o.namespace,
-		LeaderElectionReleaseOnCancel: true,
-		HealthProbeBindAddress:        o.healthAddress,
-		Metrics:                       metricsserver.Options{BindAddress: "0"},
-	})
+	c, err := config.Parse(file)
 	if err != nil {
-		return nil, fmt.Errorf("make the manager: %w", err)
+		return config.Manager{}, fmt.Errorf("%s: %w", path, err)
 	}
-	err = errors.Join(
-		agents.SetupWithManager(mgr),
-		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("ping", healthz.Ping),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("make the manager: %w", err)
-	}
-	return mgr, nil
+	return c, nil
 }
