@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/herald-network/herald/test/lab/table"
 )
 
 // routed checks `ip route` on a router: each prefix of want goes to exactly its next hops, and the prefixes of gone
@@ -70,7 +72,7 @@ func unreachable(verdict string) check {
 // rows checks a table of kubectl's row by row; read returns an error for a row that is not as it should be.
 func rows(firstHeading string, read func(row map[string]string) error, whole func() (string, error)) check {
 	return func(result Result) (string, error) {
-		for _, row := range parseTable(result.Output, firstHeading) {
+		for _, row := range table.Parse(result.Output, firstHeading) {
 			if err := read(row); err != nil {
 				return "", err
 			}

@@ -3,7 +3,6 @@ package tour
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -84,22 +83,6 @@ func (f *facts) clusterIPNoted() (string, error) {
 		return "", errors.New("nginx should have a cluster IP in " + clusterBlock)
 	}
 	return fmt.Sprintf("nginx has the cluster IP %s", f.clusterIP), nil
-}
-
-// onNodes checks a table of kubectl's that has a row for every node: in each, the column says what it should.
-func (f *facts) onNodes(firstHeading, column, want, verdict string) check {
-	return func(result Result) (string, error) {
-		have := map[string]string{}
-		for _, row := range parseTable(result.Output, firstHeading) {
-			have[row[firstHeading]] = row[column]
-		}
-		for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
-			if have[name] != want {
-				return "", fmt.Errorf("%s should say %s in column %s, and says %q", name, want, column, have[name])
-			}
-		}
-		return verdict, nil
-	}
 }
 
 func (f *facts) seesANode(line string) (string, error) {

@@ -21,7 +21,7 @@ const (
 func steps() []func(*facts) step {
 	return []func(*facts) step{
 		rack, peering, clusterIPs, deployment, service, fromOutside, local, stillMasqueraded, externalIPs, withdrawn,
-		assignment, clientAddress, nodes,
+		assignment, clientAddress, whatHeraldSays,
 	}
 }
 
@@ -62,12 +62,7 @@ One object tells every node about the router. Herald's agents dial it at once.`,
 		actions: []action{{
 			command: withInput(strings.Join(manifests, "---\n"), "apply", "-f", "-"),
 			check:   succeeded("the peer is accepted", "created"),
-		}, {
-			command: kubectl("get", "bgpnodes", "-o",
-				"custom-columns=NODE:.metadata.name,PEER:.status.sessions[*].peer,SESSION:.status.sessions[*].state"),
-			check:    f.onNodes("NODE", "SESSION", strings.Repeat(",Established", len(f.routers))[1:], "every node has a session with every router"),
-			patience: patience,
-		}},
+		}, f.heraldSays("every node has a session with every router, and nothing to advertise yet", state{ready: "False", reason: "NoConfiguration"})},
 	}
 }
 
@@ -88,7 +83,8 @@ spec:
   - cidr: `+clusterBlock+`
 `, "create", "--save-config", "-f", "-"),
 			check: succeeded("the configuration is accepted", "created"),
-		}}, f.onRouters(routed(routes{block(clusterBlock): f.nextHops()}))...),
+		}}, append(f.onRouters(routed(routes{block(clusterBlock): f.nextHops()})),
+			f.heraldSays("every node advertises one route", state{ready: "True", reason: "AllEstablished", routes: 1}))...),
 	}
 }
 
@@ -165,7 +161,8 @@ very address. It is more specific than the block's, which stays for all other Se
 		actions: append([]action{{
 			command: kubectl("patch", "service", "nginx", "-p", `{"spec":{"type":"NodePort","externalTrafficPolicy":"Local"}}`),
 			check:   succeeded("the Service is changed", "patched"),
-		}}, f.onRouters(routed(routes{block(clusterBlock): f.nextHops(), host(f.clusterIP): f.nextHops(f.serving...)}))...),
+		}}, append(f.onRouters(routed(routes{block(clusterBlock): f.nextHops(), host(f.clusterIP): f.nextHops(f.serving...)})),
+			f.heraldSays("the nodes that run nginx advertise one route more", state{ready: "True", reason: "AllEstablished", routes: 1, more: 1}))...),
 	}
 }
 
@@ -185,7 +182,8 @@ func externalIPs(f *facts) step {
 		title: "Advertise external IPs instead",
 		text: `
 Advertising the cluster's range exposes every Service. External IPs are given to Services one by one. The
-configuration is replaced: the range of cluster IPs goes, and one of external IPs comes.`,
+configuration is replaced: the range of cluster IPs goes, and one of external IPs comes. Herald says what the
+change withdraws before it is done (kubectl apply --dry-run=server would say it too, and change nothing).`,
 		actions: append([]action{{
 			command: withInput(`apiVersion: herald.network/v1alpha1
 kind: BGPConfiguration
@@ -196,8 +194,10 @@ spec:
   serviceExternalIPs:
   - cidr: `+externalBlock+`
 `, "apply", "-f", "-"),
-			check: succeeded("the configuration is replaced", "configured"),
-		}}, f.onRouters(routed(routes{block(externalBlock): f.nextHops()}, block(clusterBlock), host(f.clusterIP)))...),
+			check: succeeded("the configuration is replaced, with a warning of what that withdraws", "configured",
+				"this change withdraws "+clusterBlock),
+		}}, append(f.onRouters(routed(routes{block(externalBlock): f.nextHops()}, block(clusterBlock), host(f.clusterIP))),
+			f.heraldSays("every node advertises one route", state{ready: "True", reason: "AllEstablished", routes: 1}))...),
 	}
 }
 
@@ -238,17 +238,14 @@ address as it is: nginx sees who asks.`,
 	}
 }
 
-func nodes(f *facts) step {
+func whatHeraldSays(f *facts) step {
 	return step{
-		title: "What the nodes say",
+		title: "What Herald says",
 		text: `
-Every node reports what its sessions really do, and how many routes it has sent on them. kubectl describe
-bgpnode tells more.`,
-		actions: []action{{
-			command:  kubectl("get", "bgpnodes"),
-			check:    f.onNodes("NAME", "READY", "True", "every node advertises all that it should"),
-			patience: patience,
-		}},
+Every node reports what its sessions really do, and how many routes it has sent on them; peers and configurations
+add it up. kubectl describe tells more of each, and of a session that is down it tells why.`,
+		actions: []action{f.heraldSays("all sessions are up, and every node advertises all that it should",
+			state{ready: "True", reason: "AllEstablished", routes: 1, more: 1})},
 	}
 }
 

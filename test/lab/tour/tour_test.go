@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"text/tabwriter"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -43,12 +44,16 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 		want            string
 	}{
 		"a node has no session": {
-			command: sessionTable, output: sessions("Active"),
-			want: "node-1 should say Established in column SESSION, and says \"Active\"",
+			command: objects, output: (&fakeLab{}).herald("2/3"),
+			want: "bgppeer-global-64512 should say 3/3 in column SESSIONS, and says \"2/3\"",
 		},
-		"a node is not ready in the end": {
-			command: "kubectl get bgpnodes", output: strings.ReplaceAll(bgpnodes, "True ", "False"),
-			want: "step 13, what the nodes say: kubectl get bgpnodes: node-1 should say True in column READY, and says \"False\"",
+		"a node has another reason": {
+			command: objects, output: strings.ReplaceAll((&fakeLab{}).herald("3/3"), "NoConfiguration", "NoPeers"),
+			want: "node-1 should say NoConfiguration in column REASON, and says \"NoPeers\"",
+		},
+		"nobody reports": {
+			command: objects, output: "No resources found\n",
+			want: "there should be 3 BGPNodes, and there are 0",
 		},
 		"the peer is refused": {
 			command: "kubectl apply -f -", output: "error: no matches for kind \"BGPPeer\"\n", status: 1,
@@ -88,7 +93,7 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 }
 
 func TestTourShowsEveryRouter(t *testing.T) {
-	lab := &fakeLab{sessions: "Established,Established"}
+	lab := &fakeLab{routers: 2}
 	var out bytes.Buffer
 	routers := []Router{{Host: "tor", Address: netip.MustParseAddr("192.168.1.1")}, {Host: "tor-2", Address: netip.MustParseAddr("192.168.1.2")}}
 	if err := Run(t.Context(), lab, routers, &out); err != nil {
@@ -127,8 +132,9 @@ func walk(t *testing.T, lab *fakeLab, wantErr *string) string {
 
 // fakeLab answers the tour's commands as a lab does that works, but for those that are broken.
 type fakeLab struct {
-	broken   map[string]Result
-	sessions string
+	broken map[string]Result
+	// routers is how many there are beside the first.
+	routers int
 	// silent is the number of a node that advertises nothing.
 	silent int
 
@@ -139,21 +145,39 @@ type fakeLab struct {
 }
 
 const (
-	nodeTable    = "kubectl get nodes -o 'custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address,PODS:.spec.podCIDR'"
-	sessionTable = "kubectl get bgpnodes -o 'custom-columns=NODE:.metadata.name,PEER:.status.sessions[*].peer,SESSION:.status.sessions[*].state'"
-	bgpnodes     = "NAME     AS      ROUTER ID      IPV4 ROUTES   IPV6 ROUTES   READY   AGE\n" +
-		"node-1   64512   192.168.1.11   1             0             True    9s\n" +
-		"node-2   64512   192.168.1.12   2             0             True    9s\n" +
-		"node-3   64512   192.168.1.13   2             0             True    9s\n"
-	welcome = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\n</style>\n"
+	nodeTable = "kubectl get nodes -o 'custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address,PODS:.spec.podCIDR'"
+	objects   = "kubectl get bgppeers,bgpconfigurations,bgpnodes -o wide"
+	welcome   = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\n</style>\n"
 )
 
-func sessions(state string) string {
-	text := "NODE     PEER                   SESSION\n"
-	for i := 1; i <= 3; i++ {
-		text += fmt.Sprintf("node-%d   bgppeer-global-64512   %s\n", i, state)
+// herald returns what Herald reports where each peer has so many sessions.
+func (l *fakeLab) herald(sessions string) string {
+	ready, reason, more := "True", "AllEstablished", 0
+	if l.configuration == "" {
+		ready, reason = "False", "NoConfiguration"
 	}
-	return text
+	if l.local && !strings.Contains(l.configuration, "192.168.3.0/24") || l.external {
+		more = 1
+	}
+	routes := func(node int) int { return strings.Count(l.configuration, "- cidr") + more*min(node-1, 1) }
+
+	var text bytes.Buffer
+	table := tabwriter.NewWriter(&text, 6, 4, 3, ' ', 0)
+	fmt.Fprintln(table, "NAME\tPEER IP\tAS\tSESSIONS\tESTABLISHED\tAGE")
+	for i := range max(1, l.routers) {
+		fmt.Fprintf(table, "bgppeer.herald.network/bgppeer-global-6451%d\t192.168.1.%d\t64512\t%s\tTrue\t9s\n", 2+i, 1+i, sessions)
+	}
+	if l.configuration != "" {
+		fmt.Fprintln(table, "\nNAME\tAS\tNODES\tIPV4 ROUTES\tIPV6 ROUTES\tACCEPTED\tAGE")
+		fmt.Fprintf(table, "bgpconfiguration.herald.network/default\t64512\t3\t%d\t0\tTrue\t9s\n", routes(2))
+	}
+	fmt.Fprintln(table, "\nNAME\tAS\tROUTER ID\tIPV4 ROUTES\tIPV6 ROUTES\tREADY\tAGE\tVERSION\tREASON")
+	for node := 1; node <= 3; node++ {
+		fmt.Fprintf(table, "bgpnode.herald.network/node-%[1]d\t64512\t192.168.1.1%[1]d\t%[2]d\t0\t%[3]s\t9s\tv0.1.0\t%[4]s\n",
+			node, routes(node), ready, reason)
+	}
+	_ = table.Flush()
+	return text.String()
 }
 
 func (l *fakeLab) Run(_ context.Context, command Command) (Result, error) {
@@ -176,7 +200,7 @@ func (l *fakeLab) Run(_ context.Context, command Command) (Result, error) {
 	output, ok := map[string]string{
 		nodeTable: "NODE     ADDRESS        PODS\nnode-1   192.168.1.11   10.48.1.0/24\nnode-2   192.168.1.12   10.48.2.0/24\n" +
 			"node-3   192.168.1.13   10.48.3.0/24\n",
-		"kubectl get bgpnodes": bgpnodes, sessionTable: sessions(max(l.sessions, "Established")),
+		objects: l.herald("3/3"),
 		"kubectl rollout status deployment/nginx --timeout=30s":                                                   "deployment \"nginx\" successfully rolled out\n",
 		"kubectl get pods -l app=nginx -o custom-columns=POD:.metadata.name,NODE:.spec.nodeName,IP:.status.podIP": "POD       NODE     IP\nnginx-a   node-2   10.48.2.2\nnginx-b   node-3   10.48.3.2\n",
 		"kubectl expose deployment nginx":                                                                         "service/nginx exposed\n",
@@ -199,7 +223,7 @@ func (l *fakeLab) apply(manifest string) string {
 		return "bgpconfiguration.herald.network/default created\n"
 	default:
 		l.configuration = manifest
-		return "bgpconfiguration.herald.network/default configured\n"
+		return "Warning: this change withdraws 10.49.0.0/16 and 1 other prefix from 3 nodes\nbgpconfiguration.herald.network/default configured\n"
 	}
 }
 
