@@ -98,6 +98,7 @@ func advertisementCases(r *rack) {
 
 	It("advertises nothing that no block allows", func(ctx SpecContext) {
 		const outside, inside = "192.168.7.1", "192.168.3.15"
+		r.reconfigure(ctx, "  externalIPPolicy: Ignore\n"+externalIPs(externalBlocks(r)...)) // Admission would not let it in.
 		r.createService(ctx, service{name: "outsider", local: true, externalIPs: []string{outside, inside}})
 		r.expectRoute(ctx, host(inside), "node-1", "node-2", "node-3")
 		r.expectNoRoute(ctx, host(outside))

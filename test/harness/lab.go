@@ -77,6 +77,15 @@ func (l *Lab) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return l.run(ctx, "", append([]string{"kubectl"}, args...)...)
 }
 
+// Say runs kubectl with a text as its standard input and returns all that it prints, warnings and errors included, as a
+// person sees it; ok says whether it succeeded.
+func (l *Lab) Say(ctx context.Context, input string, args ...string) (output string, ok bool) {
+	process := l.command(ctx, append([]string{"kubectl"}, args...)...)
+	process.Stdin = strings.NewReader(input)
+	printed, err := process.CombinedOutput()
+	return string(printed), err == nil
+}
+
 // Apply applies manifests in YAML.
 func (l *Lab) Apply(ctx context.Context, manifests string) error {
 	_, err := l.run(ctx, manifests, "kubectl", "apply", "-f", "-")
