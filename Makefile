@@ -72,8 +72,12 @@ test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD (Debi
 
 .PHONY: bench
 bench: lab-parts ## Measure what docs/benchmarks.md reports.
-	go test -run '^$$' -bench . -benchmem ./internal/...
+	go test -run '^$$' -bench . -benchmem ./internal/... ./controllers/...
 	HERALD_LAB_BIN=$(BIN)/lab go run ./test/bench
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser, validator and webhook, each for FUZZTIME (5m).
+	hack/fuzz.sh $(or $(FUZZTIME),5m)
 
 .PHONY: verify
 verify: lint verify-generated ## Check style and that generated files are fresh.
