@@ -119,11 +119,11 @@ func (r *rack) node(number int) {
 
 func nodeName(number int) string { return fmt.Sprintf("node-%d", number) }
 
-// beat gives an agent's sign of life, as the agent writes it. Its clock is an hour behind.
+// beat gives an agent's sign of life, as the agent writes it. Its clock is a minute behind.
 func (r *rack) beat(number int) {
 	r.Helper()
 	key := client.ObjectKey{Namespace: heraldNamespace, Name: nodeName(number)}
-	spec := coordinationv1.LeaseSpec{RenewTime: &metav1.MicroTime{Time: time.Now().Add(-time.Hour)}}
+	spec := coordinationv1.LeaseSpec{RenewTime: &metav1.MicroTime{Time: time.Now().Add(-time.Minute)}}
 	lease := &coordinationv1.Lease{}
 	if r.client.Get(r.Context(), key, lease) == nil {
 		lease.Spec = spec
