@@ -113,7 +113,8 @@ func (discard) Patch(context.Context, client.Object, client.Patch, ...client.Sub
 func BenchmarkReconcile(b *testing.B) {
 	c := newLargeCluster()
 	r := &StatusReconciler{Namespace: "herald-system"}
-	r.init(c, metrics.NewManager(prometheus.NewRegistry(), func() int { return 0 }))
+	registry := prometheus.NewRegistry()
+	r.init(c, metrics.NewManager(registry, func() int { return 0 }), NewEventWriter(c, registry))
 	for i := range benchNodes {
 		r.agents.Heard(nodeName(i), time.Now(), time.Now())
 	}
@@ -151,7 +152,7 @@ func BenchmarkReconcile(b *testing.B) {
 	b.Run("Routes", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := r.view.look(b.Context(), func(p *picture) { r.events.routes.tracker.Observe(p.nodes) }); err != nil {
+			if err := r.view.look(b.Context(), func(p *picture) { r.news.routes.tracker.Observe(p.nodes) }); err != nil {
 				b.Fatal(err)
 			}
 		}

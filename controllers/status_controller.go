@@ -53,7 +53,7 @@ type StatusReconciler struct {
 	agents  liveness.Agents
 	view    *view
 	book    book
-	events  *eventWriter
+	news    *newsWatch
 	metrics *metrics.Manager
 }
 
@@ -68,14 +68,15 @@ const (
 )
 
 // SetupWithManager registers the reconciler. The manager's cache has to hold what Reads says, and its scheme has to know
-// core/v1, discovery.k8s.io/v1, networking.k8s.io/v1, coordination.k8s.io/v1, events.k8s.io/v1 and Herald's API.
-func (r *StatusReconciler) SetupWithManager(mgr ctrl.Manager) error {
+// core/v1, discovery.k8s.io/v1, networking.k8s.io/v1, coordination.k8s.io/v1, events.k8s.io/v1 and Herald's API. Events are
+// the process's, shared with whoever else has news.
+func (r *StatusReconciler) SetupWithManager(mgr ctrl.Manager, events *EventWriter) error {
 	registry := r.Registry
 	if registry == nil {
 		registry = ctrlmetrics.Registry
 	}
-	r.init(mgr.GetClient(), metrics.NewManager(registry, r.agents.Silent))
-	if err := mgr.Add(r.events); err != nil {
+	r.init(mgr.GetClient(), metrics.NewManager(registry, r.agents.Silent), events)
+	if err := mgr.Add(r.news); err != nil {
 		return fmt.Errorf("set up the status of BGPPeers: %w", err)
 	}
 	b := builder.TypedControllerManagedBy[statusKey](mgr).
@@ -102,10 +103,10 @@ func statusOptions() controller.TypedOptions[statusKey] {
 	}
 }
 
-func (r *StatusReconciler) init(c client.Client, m *metrics.Manager) {
+func (r *StatusReconciler) init(c client.Client, m *metrics.Manager, events *EventWriter) {
 	r.client, r.metrics = c, m
 	r.view = newView(clustercache.Source{Reader: c, Namespace: r.Namespace}, &r.agents)
-	r.events = newEventWriter(c, r.view, m)
+	r.news = newNewsWatch(c, r.view, events)
 }
 
 // Reconcile writes the status of one object, if it is not what it should be and if its time has come.
@@ -119,14 +120,14 @@ func (r *StatusReconciler) Reconcile(ctx context.Context, key statusKey) (reconc
 	}
 	if object == nil {
 		r.book.forget(key)
-		r.events.forget(key)
+		r.news.forget(key)
 		return reconcile.Result{}, nil
 	}
 	var was, is any
 	err = r.view.look(ctx, func(p *picture) {
 		now := time.Now()
 		was, is = aggregate(p, object, now)
-		r.events.note(p, object, now)
+		r.news.note(p, object, now)
 	})
 	r.book.looked(key, time.Now())
 	if err != nil || equality.Semantic.DeepEqual(was, is) {

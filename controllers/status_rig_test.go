@@ -77,7 +77,8 @@ func newClusterRig(t *testing.T, nodes, peers int) *clusterRig {
 	}
 	rig.Client = b.Build()
 	rig.reconciler = &StatusReconciler{Namespace: "herald-system"}
-	rig.reconciler.init(rig.Client, metrics.NewManager(prometheus.NewRegistry(), func() int { return 0 }))
+	registry := prometheus.NewRegistry()
+	rig.reconciler.init(rig.Client, metrics.NewManager(registry, func() int { return 0 }), NewEventWriter(rig.Client, registry))
 	rig.beat(nodes)
 	go func() {
 		for ticker := time.NewTicker(10 * time.Second); ; {
@@ -175,7 +176,7 @@ func (r *clusterRig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, run := range []func(context.Context) error{c.Start, r.reconciler.events.Start} {
+	for _, run := range []func(context.Context) error{c.Start, r.reconciler.news.Start} {
 		go func() {
 			if err := run(r.t.Context()); err != nil {
 				r.t.Error(err)

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -25,49 +24,6 @@ import (
 )
 
 type queue = workqueue.TypedRateLimitingInterface[statusKey]
-
-// change is what happened to an object: old is nil where it was created, and new where it was deleted.
-type change[T client.Object] struct {
-	old, new T
-	created  bool
-	deleted  bool
-}
-
-// object returns the object as it is, or was last.
-func (c change[T]) object() T {
-	if c.deleted {
-		return c.old
-	}
-	return c.new
-}
-
-// updated reports whether the object was there before and is there still.
-func (c change[T]) updated() bool { return !c.created && !c.deleted }
-
-// changes calls a function for each change of an object of a kind.
-func changes[T client.Object](on func(context.Context, change[T], queue)) handler.TypedEventHandler[client.Object, statusKey] {
-	call := func(ctx context.Context, c change[client.Object], q queue) {
-		typed := change[T]{created: c.created, deleted: c.deleted}
-		if !c.created {
-			typed.old, _ = c.old.(T)
-		}
-		if !c.deleted {
-			typed.new, _ = c.new.(T)
-		}
-		on(ctx, typed, q)
-	}
-	return handler.TypedFuncs[client.Object, statusKey]{
-		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
-			call(ctx, change[client.Object]{new: e.Object, created: true}, q)
-		},
-		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
-			call(ctx, change[client.Object]{old: e.ObjectOld, new: e.ObjectNew}, q)
-		},
-		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) {
-			call(ctx, change[client.Object]{old: e.Object, deleted: true}, q)
-		},
-	}
-}
 
 // watched is a kind that the reconciler watches, and what acts on its changes.
 type watched struct {
@@ -118,7 +74,7 @@ func (r *StatusReconciler) onNode(ctx context.Context, c change[*corev1.Node], q
 		return
 	}
 	r.wakeAll(ctx, q, kindPeer, kindConfiguration, kindPool)
-	r.events.routesChanged()
+	r.news.routesChanged()
 }
 
 // decidesTheSame reports whether nothing of a Node changed that kubeobject.Node reads.
@@ -166,7 +122,7 @@ func (r *StatusReconciler) onReport(ctx context.Context, c change[*v1alpha1.BGPN
 		r.wake(ctx, q, kindConfiguration) // Two nodes with one router ID may have different overlays.
 	}
 	if before.Truncated != after.Truncated || !equality.Semantic.DeepEqual(before.Advertisements, after.Advertisements) {
-		r.events.routesChanged()
+		r.news.routesChanged()
 	}
 }
 
@@ -218,7 +174,7 @@ func (r *StatusReconciler) agentsChanged(ctx context.Context, nodes []string, q 
 		r.view.markNode(node)
 	}
 	r.wake(ctx, q, kindPeer, kindConfiguration)
-	r.events.routesChanged()
+	r.news.routesChanged()
 }
 
 // wakeAll has everything be read again and wakes all objects of some kinds.

@@ -101,7 +101,8 @@ func TestWhomAChangeWakes(t *testing.T) {
 			c := fake.NewClientBuilder().WithScheme(testScheme(t)).
 				WithObjects(node, edited(peer, func(*v1alpha1.BGPPeer) {}), second, pool, base, configuration, overlay("rack-b", "b")).Build()
 			r := &StatusReconciler{Namespace: "herald-system"}
-			r.init(c, metrics.NewManager(prometheus.NewRegistry(), r.agents.Silent))
+			registry := prometheus.NewRegistry()
+			r.init(c, metrics.NewManager(registry, r.agents.Silent), NewEventWriter(c, registry))
 			r.book.wrote(statusKey{kindPeer, "peer-1"}, peer)
 			q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[statusKey]())
 			tell(t, r, test.old, test.new, q)

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -123,7 +124,7 @@ func (p parts) setUp(ctx context.Context, mgr ctrl.Manager, namespace string) er
 		p.agents.SetupWithManager(mgr),
 		p.policies.SetupWithManager(mgr),
 		p.secrets.SetupWithManager(mgr),
-		p.status.SetupWithManager(mgr),
+		p.status.SetupWithManager(mgr, controllers.NewEventWriter(mgr.GetClient(), ctrlmetrics.Registry)),
 		p.certificates.SetupWithManager(mgr),
 		webhooks.Setup(ctx, mgr, clustercache.Source{Reader: mgr.GetCache(), Namespace: namespace}),
 		mgr.Add(p.synced),

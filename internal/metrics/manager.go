@@ -6,8 +6,6 @@ import "github.com/prometheus/client_golang/prometheus"
 type Manager struct {
 	// StatusWrites counts writes of the status of Herald's objects, by kind and result.
 	StatusWrites *prometheus.CounterVec
-	// Events counts events on objects, by reason and result.
-	Events *prometheus.CounterVec
 }
 
 // Values of the label result of events.
@@ -26,15 +24,21 @@ func NewManager(registry prometheus.Registerer, silentAgents func() int) *Manage
 			Name: "herald_manager_status_writes_total",
 			Help: "Writes of the status of BGPPeers, BGPConfigurations and ExternalIPPools, by kind and result.",
 		}, []string{"kind", "result"}),
-		Events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "herald_manager_events_total",
-			Help: "Events on BGPPeers and Services, by reason and result: those that are one too many are dropped.",
-		}, []string{"reason", "result"}),
 	}
 	silent := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "herald_manager_silent_agents",
 		Help: "Agents that were heard once and have given no sign of life for 40 s; 0 on a replica that does not lead.",
 	}, func() float64 { return float64(silentAgents()) })
-	registry.MustRegister(m.StatusWrites, m.Events, silent)
+	registry.MustRegister(m.StatusWrites, silent)
 	return m
+}
+
+// NewEvents returns the counter of events on objects by reason and result, registered.
+func NewEvents(registry prometheus.Registerer) *prometheus.CounterVec {
+	events := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "herald_manager_events_total",
+		Help: "Events on BGPPeers and Services, by reason and result: those that are one too many are dropped.",
+	}, []string{"reason", "result"})
+	registry.MustRegister(events)
+	return events
 }

@@ -63,8 +63,9 @@ func TestWhatAScrapeOfTheManagerSees(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	m := metrics.NewManager(registry, func() int { return 2 })
 	m.StatusWrites.WithLabelValues("BGPPeer", metrics.ResultSuccess).Inc()
-	m.Events.WithLabelValues("SessionDown", metrics.ResultWritten).Inc()
-	m.Events.WithLabelValues("Advertised", metrics.ResultDropped).Add(3)
+	events := metrics.NewEvents(registry)
+	events.WithLabelValues("SessionDown", metrics.ResultWritten).Inc()
+	events.WithLabelValues("Advertised", metrics.ResultDropped).Add(3)
 
 	page := scrape(g, metrics.NewHandler(registry))
 	for _, series := range []string{

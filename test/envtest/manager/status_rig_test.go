@@ -57,7 +57,8 @@ func newRack(t *testing.T) *rack {
 
 func (r *rack) startStatus(scheme *runtime.Scheme) {
 	r.Helper()
-	status := &controllers.StatusReconciler{Namespace: heraldNamespace, Registry: prometheus.NewRegistry()}
+	registry := prometheus.NewRegistry()
+	status := &controllers.StatusReconciler{Namespace: heraldNamespace, Registry: registry}
 	reads := clustercache.Objects(heraldNamespace)
 	maps.Copy(reads, status.Reads())
 	mgr, err := ctrl.NewManager(r.server.Config, ctrl.Options{
@@ -68,7 +69,7 @@ func (r *rack) startStatus(scheme *runtime.Scheme) {
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 	})
 	r.Expect(err).NotTo(HaveOccurred())
-	r.Expect(status.SetupWithManager(mgr)).To(Succeed())
+	r.Expect(status.SetupWithManager(mgr, controllers.NewEventWriter(mgr.GetClient(), registry))).To(Succeed())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()

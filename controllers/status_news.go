@@ -2,23 +2,15 @@ package controllers
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/status"
-	"github.com/herald-network/herald/internal/core/wording"
-	"github.com/herald-network/herald/internal/logkey"
-	"github.com/herald-network/herald/internal/metrics"
 )
 
 const (
@@ -27,37 +19,21 @@ const (
 	gatherTime = 2 * time.Second
 	// peerQuietTime is the least time between two looks at one BGPPeer that make events.
 	peerQuietTime = 10 * time.Second
-	// normalPerSecond bounds the Normal events of the process, in bursts of as many.
-	normalPerSecond = 5
 	// routesCost is what part of the time looks at the routes of all nodes may take.
 	routesCost = 20
 	// eventsInterval is the time between two rounds of events.
 	eventsInterval = time.Second
-	// maxNote is the longest note that an event may have, in bytes.
-	maxNote = 1024
-	// reportingController is whom events name as their author.
-	reportingController = "herald.network/manager"
 )
 
-// eventWriter writes events on BGPPeers and Services. What it writes is bounded:
-//
-//   - at most one event in 10 s for each BGPPeer and reason: what happens in between is told in the next one. So a session
-//     that flaps makes 6 Warnings a minute, however often it flaps, and n peers never make more than n/10 a second;
-//   - at most 5 Normal events a second in all; those beyond are counted in herald_manager_events_total and dropped. Warnings
-//     are never dropped for their number.
+// newsWatch looks for news of BGPPeers and of the routes of Services, and has it written in events. What it makes of one
+// BGPPeer is bounded: at most one event in 10 s for each reason, and what happens in between is told in the next one. So a
+// session that flaps makes 6 Warnings a minute, however often it flaps, and n peers never make more than n/10 a second.
 //
 // The first look after a start, and the first at a new BGPPeer, says how things are, not that they changed: it makes no event.
-//
-// It does not use client-go's recorders. The one of events.k8s.io takes two events of one reason on one object within six
-// minutes for the same and keeps the first one's note, so that the second node's cause would be lost; the one of core/v1
-// stops after 25 events on an object.
-type eventWriter struct {
-	client  client.Client
-	view    *view
-	metrics *metrics.Manager
-	normal  *rate.Limiter
-	// instance is this replica.
-	instance string
+type newsWatch struct {
+	client client.Client
+	view   *view
+	events *EventWriter
 
 	mu     sync.Mutex
 	peers  map[string]*peerNews
@@ -79,26 +55,12 @@ type routeNews struct {
 	notBefore time.Time
 }
 
-// news is an event to be written.
-type news struct {
-	regarding corev1.ObjectReference
-	status.Event
-}
-
-func newEventWriter(c client.Client, v *view, m *metrics.Manager) *eventWriter {
-	instance, err := os.Hostname()
-	if err != nil {
-		instance = FieldManager
-	}
-	return &eventWriter{
-		client: c, view: v, metrics: m, instance: instance,
-		normal: rate.NewLimiter(normalPerSecond, normalPerSecond),
-		peers:  map[string]*peerNews{},
-	}
+func newNewsWatch(c client.Client, v *view, events *EventWriter) *newsWatch {
+	return &newsWatch{client: c, view: v, events: events, peers: map[string]*peerNews{}}
 }
 
 // note takes a sign of news about an object whose status was looked at.
-func (w *eventWriter) note(p *picture, object client.Object, now time.Time) {
+func (w *newsWatch) note(p *picture, object client.Object, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.routes.begun {
@@ -122,7 +84,7 @@ func (w *eventWriter) note(p *picture, object client.Object, now time.Time) {
 }
 
 // routesChanged takes a sign of news about the routes of Services.
-func (w *eventWriter) routesChanged() {
+func (w *newsWatch) routesChanged() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.routes.changed {
@@ -132,7 +94,7 @@ func (w *eventWriter) routesChanged() {
 }
 
 // forget forgets an object that is gone.
-func (w *eventWriter) forget(key statusKey) {
+func (w *newsWatch) forget(key statusKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if key.kind == kindPeer {
@@ -141,7 +103,7 @@ func (w *eventWriter) forget(key statusKey) {
 }
 
 // Start writes events until the context ends. It implements manager.Runnable, for the leader.
-func (w *eventWriter) Start(ctx context.Context) error {
+func (w *newsWatch) Start(ctx context.Context) error {
 	ticker := time.NewTicker(eventsInterval)
 	defer ticker.Stop()
 	for {
@@ -155,7 +117,7 @@ func (w *eventWriter) Start(ctx context.Context) error {
 }
 
 // round writes what is due at a time.
-func (w *eventWriter) round(ctx context.Context, now time.Time) {
+func (w *newsWatch) round(ctx context.Context, now time.Time) {
 	routes, peers := w.takeDue(now)
 	if !routes && !peers {
 		return
@@ -178,12 +140,12 @@ func (w *eventWriter) round(ctx context.Context, now time.Time) {
 	for _, e := range services {
 		told = append(told, w.onService(ctx, e))
 	}
-	w.write(ctx, told, now)
+	w.events.write(ctx, told, now)
 }
 
 // takeDue reports whether a look at the routes, and at any peer, is due. It takes the sign of news about the routes: what
 // comes while the look is under way is news for the next one.
-func (w *eventWriter) takeDue(now time.Time) (routes, peers bool) {
+func (w *newsWatch) takeDue(now time.Time) (routes, peers bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if routes = w.routes.isDue(now); routes {
@@ -196,7 +158,7 @@ func (w *eventWriter) takeDue(now time.Time) (routes, peers bool) {
 }
 
 // putBack gives back the sign of news that a look took which came to nothing.
-func (w *eventWriter) putBack(routes bool) {
+func (w *newsWatch) putBack(routes bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.routes.changed = w.routes.changed || routes
@@ -205,7 +167,7 @@ func (w *eventWriter) putBack(routes bool) {
 func (n *peerNews) isDue(now time.Time) bool  { return !n.due.IsZero() && !n.due.After(now) }
 func (n *routeNews) isDue(now time.Time) bool { return n.begun && n.changed && !n.notBefore.After(now) }
 
-func (w *eventWriter) lookAtPeers(p *picture, now time.Time) []news {
+func (w *newsWatch) lookAtPeers(p *picture, now time.Time) []news {
 	var told []news
 	for i := range p.state.Peers {
 		peer := &p.state.Peers[i]
@@ -227,7 +189,7 @@ func (w *eventWriter) lookAtPeers(p *picture, now time.Time) []news {
 	return told
 }
 
-func (w *eventWriter) lookAtRoutes(p *picture, now time.Time) []status.ServiceEvent {
+func (w *newsWatch) lookAtRoutes(p *picture, now time.Time) []status.ServiceEvent {
 	begin := time.Now()
 	events := w.routes.tracker.Observe(p.nodes)
 	w.routes.notBefore = later(w.routes.notBefore, now.Add(routesCost*time.Since(begin)))
@@ -235,7 +197,7 @@ func (w *eventWriter) lookAtRoutes(p *picture, now time.Time) []status.ServiceEv
 }
 
 // onService returns an event on a Service. One that is gone has no UID: its events are found by its name.
-func (w *eventWriter) onService(ctx context.Context, e status.ServiceEvent) news {
+func (w *newsWatch) onService(ctx context.Context, e status.ServiceEvent) news {
 	regarding := corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: e.Service.Namespace, Name: e.Service.Name}
 	var service corev1.Service
 	key := client.ObjectKey{Namespace: regarding.Namespace, Name: regarding.Name}
@@ -243,55 +205,6 @@ func (w *eventWriter) onService(ctx context.Context, e status.ServiceEvent) news
 		regarding.UID = service.UID
 	}
 	return news{regarding: regarding, Event: e.Event}
-}
-
-// write writes events; one that can't be written is dropped: the status says how things are.
-func (w *eventWriter) write(ctx context.Context, told []news, now time.Time) {
-	log := logf.FromContext(ctx)
-	for i, n := range told {
-		result := metrics.ResultWritten
-		if !n.Warning && !w.normal.AllowN(now, 1) {
-			result = metrics.ResultDropped
-		} else if err := w.writeOne(ctx, n, now.Add(time.Duration(i))); err != nil {
-			result = metrics.ResultDropped
-			log.Error(err, "Writing an event", logkey.Object, n.regarding.Name, logkey.Reason, n.Reason)
-		}
-		w.metrics.Events.WithLabelValues(n.Reason, result).Inc()
-	}
-}
-
-// writeOne writes an event; those of objects that have no namespace belong into default.
-func (w *eventWriter) writeOne(ctx context.Context, n news, now time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	namespace := n.regarding.Namespace
-	if namespace == "" {
-		namespace = metav1.NamespaceDefault
-	}
-	event := &eventsv1.Event{
-		ObjectMeta:          metav1.ObjectMeta{Name: eventName(n.regarding.Name, now), Namespace: namespace},
-		EventTime:           metav1.NewMicroTime(now),
-		ReportingController: reportingController,
-		ReportingInstance:   w.instance,
-		Action:              n.Reason,
-		Reason:              n.Reason,
-		Regarding:           n.regarding,
-		Note:                wording.Cut(n.Message, maxNote),
-		Type:                corev1.EventTypeNormal,
-	}
-	if n.Warning {
-		event.Type = corev1.EventTypeWarning
-	}
-	if err := w.client.Create(ctx, event, client.FieldOwner(FieldManager)); err != nil {
-		return fmt.Errorf("create event %s on %s %s: %w", n.Reason, n.regarding.Kind, n.regarding.Name, err)
-	}
-	return nil
-}
-
-// eventName returns a name for an event on an object, which is short enough however long the object's is.
-func eventName(object string, now time.Time) string {
-	const longest = 253 - len(".0123456789abcdef")
-	return fmt.Sprintf("%s.%x", object[:min(len(object), longest)], now.UnixNano())
 }
 
 func later(a, b time.Time) time.Time {

@@ -92,7 +92,7 @@ func TestNormalEventsAreBoundedForTheProcess(t *testing.T) {
 		}
 		counted := func(result string) float64 {
 			var m dto.Metric
-			if err := rig.reconciler.metrics.Events.WithLabelValues(status.EventAdvertised, result).Write(&m); err != nil {
+			if err := rig.reconciler.news.events.written.WithLabelValues(status.EventAdvertised, result).Write(&m); err != nil {
 				t.Fatal(err)
 			}
 			return m.GetCounter().GetValue()
