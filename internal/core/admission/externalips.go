@@ -79,43 +79,19 @@ type addedAddress struct {
 func (r ExternalIPRequest) added() []addedAddress {
 	known := map[netip.Addr]bool{}
 	for _, text := range r.Old {
-		if address, ok := parseAddress(text); ok {
+		if address, ok := advertise.ParseAddress(text); ok {
 			known[address] = true
 		}
 	}
 	var added []addedAddress
 	for i, text := range r.New {
 		// What can't be read is refused by the API server.
-		if address, ok := parseAddress(text); ok && !known[address] {
+		if address, ok := advertise.ParseAddress(text); ok && !known[address] {
 			known[address] = true
 			added = append(added, addedAddress{i, address})
 		}
 	}
 	return added
-}
-
-// parseAddress reads an address as kube-proxy does, which takes leading zeros for nothing, and an IPv4-mapped address for
-// the IPv4 address: otherwise such a text would lead past every rule.
-func parseAddress(text string) (netip.Addr, bool) {
-	address, err := netip.ParseAddr(text)
-	if err != nil {
-		address, err = netip.ParseAddr(withoutLeadingZeros(text))
-	}
-	return address.Unmap().WithZone(""), err == nil
-}
-
-// withoutLeadingZeros removes them from the numbers of an IPv4 address, which may end an IPv6 one.
-func withoutLeadingZeros(text string) string {
-	start := strings.LastIndexByte(text, ':') + 1
-	numbers := strings.Split(text[start:], ".")
-	for i, number := range numbers {
-		if trimmed := strings.TrimLeft(number, "0"); trimmed != "" || number == "" {
-			numbers[i] = trimmed
-			continue
-		}
-		numbers[i] = "0"
-	}
-	return text[:start] + strings.Join(numbers, ".")
 }
 
 // objections says what speaks against an address; without a base, no block does.
