@@ -28,6 +28,12 @@ const (
 	// True: InsideBlocks. False: OutsideBlocks, NoConfiguration. Unknown: NotAccepted, Pending.
 	ConditionAllowlisted ConditionType = "Allowlisted"
 
+	// ConditionReleased says of an ExternalIPPool that is being deleted whether any Service still has an address that Herald
+	// assigned from it; no other pool has this condition. The pool is gone once none has.
+	//
+	// True: NoneAssigned. False: AddressesInUse. Unknown: Pending.
+	ConditionReleased ConditionType = "Released"
+
 	// ConditionReady says that a node advertises what it should on all of its sessions: on BGPNode.
 	//
 	// True: AllEstablished, FamilyNotNegotiated, PrependIgnored. False: NodeExcluded, NoConfiguration, NoPeers,
@@ -90,6 +96,12 @@ const (
 	ReasonOutsideBlocks ConditionReason = "OutsideBlocks"
 	// ReasonNoConfiguration: there is no BGPConfiguration named default, so no Service is advertised.
 	ReasonNoConfiguration ConditionReason = "NoConfiguration"
+
+	// ReasonNoneAssigned: no Service has an address from the pool.
+	ReasonNoneAssigned ConditionReason = "NoneAssigned"
+	// ReasonAddressesInUse: Services have addresses from the pool, which is deleted once they have given them back; the
+	// message counts them and names the first. Move them to another pool, or delete them.
+	ReasonAddressesInUse ConditionReason = "AddressesInUse"
 
 	// ReasonNodeExcluded: the node carries the label node.kubernetes.io/exclude-from-external-load-balancers and
 	// advertises nothing.

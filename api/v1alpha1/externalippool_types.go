@@ -75,18 +75,20 @@ type ExternalIPPoolStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Accepted and Allowlisted.
+	// conditions are Accepted; Allowlisted: every address is inside a block of the
+	// BGPConfiguration named default; and, while the pool is being deleted,
+	// Released: no Service has an address from it any more.
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// ipv4 counts the pool's IPv4 addresses.
+	// ipv4 counts the pool's IPv4 addresses; absent where it has none.
 	// +optional
 	IPv4 AddressCounts `json:"ipv4,omitzero"`
 
-	// ipv6 counts the pool's IPv6 addresses.
+	// ipv6 counts the pool's IPv6 addresses; absent where it has none.
 	// +optional
 	IPv6 AddressCounts `json:"ipv6,omitzero"`
 
@@ -102,11 +104,12 @@ type AddressCounts struct {
 	// +optional
 	Total DecimalCount `json:"total,omitempty"`
 
-	// assigned is how many of them Services have.
+	// assigned is how many of them Services have, from Herald or by hand.
 	// +optional
 	Assigned DecimalCount `json:"assigned,omitempty"`
 
-	// available is how many of them are free.
+	// available is how many of them can be assigned: those that are free and
+	// inside a block of the BGPConfiguration named default.
 	// +optional
 	Available DecimalCount `json:"available,omitempty"`
 }
@@ -130,8 +133,8 @@ type PoolSummary struct {
 	// +optional
 	Assigned string `json:"assigned,omitempty"`
 
-	// available is the number of free addresses, IPv4 and IPv6 apart in a
-	// dual-stack pool, such as 242/256.
+	// available is the number of addresses that can be assigned, IPv4 and IPv6
+	// apart in a dual-stack pool, such as 242/256.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Available string `json:"available,omitempty"`
