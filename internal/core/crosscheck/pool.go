@@ -23,10 +23,15 @@ func (c *Check) poolSets() []poolSet {
 	if c.pools == nil {
 		for i := range c.state.Pools {
 			pool := &c.state.Pools[i]
-			c.pools = append(c.pools, poolSet{pool, poolAddresses(pool.Spec.Addresses, pool.Spec.Avoid)})
+			c.pools = append(c.pools, poolSet{pool, PoolAddresses(pool)})
 		}
 	}
 	return c.pools
+}
+
+// PoolAddresses returns the addresses that a pool holds, without those to avoid. What can't be read is passed over.
+func PoolAddresses(pool *v1alpha1.ExternalIPPool) *netipx.IPSet {
+	return poolAddresses(pool.Spec.Addresses, pool.Spec.Avoid)
 }
 
 // poolAddresses returns the addresses in some ranges, without those to avoid. What can't be read is passed over.
