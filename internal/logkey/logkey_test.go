@@ -16,7 +16,7 @@ func TestKeysAreUniqueAndOfOneStyle(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := map[string]string{}
-	style := regexp.MustCompile(`^([a-z]+([A-Z][a-z]+)*|(BGP)?[A-Z][a-z]+([A-Z][a-z]+)*)$`)
+	style := regexp.MustCompile(`^([a-z]+([A-Z][a-z]+)*|(BGP|ExternalIP)?[A-Z][a-z]+([A-Z][a-z]+)*)$`)
 	ast.Inspect(file, func(n ast.Node) bool {
 		constant, ok := n.(*ast.ValueSpec)
 		if !ok {

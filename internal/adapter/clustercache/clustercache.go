@@ -25,6 +25,8 @@ type Source struct {
 	Reader client.Reader
 	// Namespace is Herald's own, where the Secrets of passwords are.
 	Namespace string
+	// Claims reads of Services which addresses they have from Herald.
+	Claims kubeobject.Claims
 }
 
 // State returns the cluster as the cache has it now, without its Services.
@@ -95,12 +97,24 @@ func (s Source) StateWithServices(ctx context.Context) (cluster.State, error) {
 	for i := range services.Items {
 		service := &services.Items[i]
 		key := advertise.ServiceKey{Namespace: service.Namespace, Name: service.Name}
-		state.Services[i] = cluster.Service{Key: key, Spec: *kubeobject.Service(service)}
+		state.Services[i] = cluster.Service{Key: key, Spec: *kubeobject.Service(service), Assigned: s.assigned(service)}
 		if found := endpoints[key]; found != nil {
 			state.Services[i].Endpoints = *found
 		}
 	}
 	return state, nil
+}
+
+// assigned returns the addresses that a Service has from Herald. Most have none, which is seen at a glance.
+func (s Source) assigned(service *corev1.Service) []netip.Addr {
+	if len(service.Spec.ExternalIPs)+len(service.Status.LoadBalancer.Ingress) == 0 {
+		return nil
+	}
+	var assigned []netip.Addr
+	for _, a := range s.Claims.Of(service).Assigned {
+		assigned = append(assigned, a.Addr)
+	}
+	return assigned
 }
 
 // list lists without copying: nothing that is read here is ever changed.

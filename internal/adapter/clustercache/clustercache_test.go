@@ -23,6 +23,7 @@ import (
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/kubeobject"
 )
 
 const namespace = "herald-system"
@@ -100,9 +101,43 @@ func TestNothingIsKeptThatNoDecisionNeeds(t *testing.T) {
 		t.Errorf("a Node (-want +got):\n%s", diff)
 	}
 
+	space := &corev1.Namespace{
+		ObjectMeta: managed("shop"),
+		Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{"kubernetes"}},
+		Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
+	}
+	space.Labels, space.DeletionTimestamp = map[string]string{"team": "a"}, new(metav1.Unix(1, 0))
+	if diff := cmp.Diff(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "shop", Labels: map[string]string{"team": "a"}, DeletionTimestamp: new(metav1.Unix(1, 0)),
+	}}, cached(t, space)); diff != "" {
+		t.Errorf("a Namespace (-want +got):\n%s", diff)
+	}
+
 	peer := &v1alpha1.BGPPeer{ObjectMeta: managed("tor"), Spec: v1alpha1.BGPPeerSpec{PeerIP: "192.168.1.1"}}
 	if kept := cached(t, peer); kept.ManagedFields != nil || kept.Spec.PeerIP == "" {
 		t.Errorf("a BGPPeer became %+v", kept)
+	}
+}
+
+// TestSelectorsOfServicesAreKeptWhereTheyDecide: with whom an address may be shared.
+func TestSelectorsOfServicesAreKeptWhereTheyDecide(t *testing.T) {
+	for key, kept := range map[string]bool{
+		"herald.network/shared-address":       true,
+		"metallb.universe.tf/allow-shared-ip": true,
+		"metallb.io/allow-shared-ip":          true,
+		"lbipam.cilium.io/sharing-key":        true,
+		"io.cilium/lb-ipam-sharing-key":       true,
+		"herald.network/addresses":            false,
+		"example.org/shared-address":          false,
+		corev1.LastAppliedConfigAnnotation:    false,
+	} {
+		service := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{key: "192.168.3.180"}},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "web"}},
+		}
+		if selector := cached(t, service).Spec.Selector; (selector != nil) != kept {
+			t.Errorf("with the annotation %s the cache keeps the selector %v", key, selector)
+		}
 	}
 }
 
@@ -188,6 +223,62 @@ func TestEndpointsOfAllSlicesGoToTheirServicesAndNodes(t *testing.T) {
 	}
 	if addresses := web.Spec.Addresses; len(addresses) != 1 || addresses[0].Addr != netip.MustParseAddr("10.49.0.1") {
 		t.Errorf("shop/web has the addresses %v", addresses)
+	}
+}
+
+// Only what is both on a Service and marked is Herald's.
+func TestAddressesThatHeraldAssignedAreTold(t *testing.T) {
+	service := func(name string, edit func(*corev1.Service)) *corev1.Service {
+		s := &corev1.Service{ObjectMeta: managed(name)}
+		s.Namespace = "shop"
+		edit(s)
+		return cached(t, s)
+	}
+	external := service("external", func(s *corev1.Service) {
+		s.Annotations = map[string]string{v1alpha1.AnnotationAssigned: "192.168.3.1"}
+		s.Spec.ExternalIPs = []string{"192.168.3.1", "192.168.3.9"}
+	})
+	balanced := service("balanced", func(s *corev1.Service) {
+		s.Spec.Type = corev1.ServiceTypeLoadBalancer
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.168.4.1"}, {IP: "2001:db8:4::1"}}
+		s.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionAddressAssigned, Message: "192.168.4.1 from ExternalIPPool public, 2001:db8:4::1 from ExternalIPPool public",
+		}}
+	})
+	byHand := service("by-hand", func(s *corev1.Service) { s.Spec.ExternalIPs = []string{"192.168.3.2"} })
+	words := service("words", func(s *corev1.Service) {
+		s.Annotations = map[string]string{v1alpha1.AnnotationAssigned: "192.168.3.3"}
+	})
+	for sentence, row := range map[string]struct {
+		claims kubeobject.Claims
+		want   map[string][]netip.Addr
+	}{
+		"with load balancers of no class": {
+			kubeobject.Claims{DefaultLoadBalancer: true},
+			map[string][]netip.Addr{
+				"shop/external": {netip.MustParseAddr("192.168.3.1")},
+				"shop/balanced": {netip.MustParseAddr("192.168.4.1"), netip.MustParseAddr("2001:db8:4::1")},
+			},
+		},
+		"without them": {kubeobject.Claims{}, map[string][]netip.Addr{"shop/external": {netip.MustParseAddr("192.168.3.1")}}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			from := source(t, external, balanced, byHand, words)
+			from.Claims = row.claims
+			state, err := from.StateWithServices(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string][]netip.Addr{}
+			for _, s := range state.Services {
+				if s.Assigned != nil {
+					got[s.Key.String()] = s.Assigned
+				}
+			}
+			if diff := cmp.Diff(row.want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Errorf("assigned (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

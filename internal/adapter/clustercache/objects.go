@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/core/ipam"
 )
 
 // Objects says what a cache has to hold for a Source, and how little of it: what no decision needs is dropped on its way in,
@@ -20,6 +21,7 @@ func Objects(namespace string) map[client.Object]cache.ByObject {
 		&v1alpha1.BGPPeer{}:          {Transform: cache.TransformStripManagedFields()},
 		&v1alpha1.ExternalIPPool{}:   {Transform: cache.TransformStripManagedFields()},
 		&networkingv1.ServiceCIDR{}:  {Transform: cache.TransformStripManagedFields()},
+		&corev1.Namespace{}:          {Transform: transform(keepOfNamespace)},
 		&corev1.Node{}:               {Transform: transform(keepOfNode)},
 		&corev1.Service{}:            {Transform: transform(keepOfService)},
 		&discoveryv1.EndpointSlice{}: {Transform: transform(keepOfSlice)},
@@ -43,15 +45,24 @@ func transform[T client.Object](keep func(T)) func(any) (any, error) {
 	}
 }
 
+// keepOfNamespace leaves a Namespace its labels, for the selectors of pools.
+func keepOfNamespace(n *corev1.Namespace) {
+	n.Annotations = nil
+	n.Spec, n.Status = corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
+}
+
 func keepOfNode(n *corev1.Node) {
 	n.Annotations = nil
 	n.Spec = corev1.NodeSpec{PodCIDRs: n.Spec.PodCIDRs}
 	n.Status = corev1.NodeStatus{Addresses: n.Status.Addresses}
 }
 
+// keepOfService leaves a Service its selector only where that decides with whom it may share an address.
 func keepOfService(s *corev1.Service) {
 	delete(s.Annotations, corev1.LastAppliedConfigAnnotation)
-	s.Spec.Selector = nil
+	if ipam.ParseRequest(s.Annotations, "").SharingKey == "" {
+		s.Spec.Selector = nil
+	}
 }
 
 func keepOfSlice(s *discoveryv1.EndpointSlice) {

@@ -28,6 +28,8 @@ type Service struct {
 	Key       advertise.ServiceKey
 	Spec      advertise.Service
 	Endpoints Endpoints
+	// Assigned are those of its addresses that its marks say Herald assigned.
+	Assigned []netip.Addr
 }
 
 // Intent returns what the speaker of a node should be.
