@@ -11,14 +11,14 @@ import (
 )
 
 // aggregate returns the status that an object has, and the one that it should have.
-func aggregate(p *picture, object client.Object, now time.Time) (was, is any) {
+func (r *StatusReconciler) aggregate(p *picture, object client.Object, now time.Time) (was, is any) {
 	switch o := object.(type) {
 	case *v1alpha1.BGPPeer:
 		return o.Status, status.Peer(o, p.check.Peer(o), p.nodes, now)
 	case *v1alpha1.BGPConfiguration:
 		return o.Status, status.Configuration(o, p.check.Configuration(o), p.nodes, p.state, now)
 	case *v1alpha1.ExternalIPPool:
-		return o.Status, status.Pool(o, p.check.Pool(o), now)
+		return o.Status, status.Pool(o, p.check.Pool(o), r.usageOf(o.Name), now)
 	default:
 		panic(fmt.Sprintf("no status is kept of a %T", object))
 	}

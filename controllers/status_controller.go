@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/herald-network/herald/internal/adapter/clustercache"
 	"github.com/herald-network/herald/internal/core/intent"
@@ -48,6 +49,8 @@ type StatusReconciler struct {
 	Namespace string
 	// Registry takes the metrics; nil for controller-runtime's own registry.
 	Registry prometheus.Registerer
+	// Usage knows how much of each ExternalIPPool is in use; nil where nobody does, so that the counts in the status stay.
+	Usage PoolUsage
 
 	client  client.Client
 	agents  liveness.Agents
@@ -87,12 +90,23 @@ func (r *StatusReconciler) SetupWithManager(mgr ctrl.Manager, events *EventWrite
 				return mgr.GetLogger().WithName("status")
 			}
 			return mgr.GetLogger().WithName("status").WithValues(key.kind, key.name)
-		}).
-		WatchesRawSource(agentChanges(&r.agents, r.agentsChanged))
+		})
 	for _, w := range r.watches() {
 		b.Watches(w.kind, w.handler)
 	}
+	for _, s := range r.sources() {
+		b.WatchesRawSource(s)
+	}
 	return b.Complete(r)
+}
+
+// sources are where signs of change come from that are not of objects.
+func (r *StatusReconciler) sources() []source.TypedSource[statusKey] {
+	sources := []source.TypedSource[statusKey]{agentChanges(&r.agents, r.agentsChanged)}
+	if r.Usage != nil {
+		sources = append(sources, usageChanges(r.Usage))
+	}
+	return sources
 }
 
 // statusOptions are those of the controller, whatever it runs in.
@@ -126,7 +140,7 @@ func (r *StatusReconciler) Reconcile(ctx context.Context, key statusKey) (reconc
 	var was, is any
 	err = r.view.look(ctx, func(p *picture) {
 		now := time.Now()
-		was, is = aggregate(p, object, now)
+		was, is = r.aggregate(p, object, now)
 		r.news.note(p, object, now)
 	})
 	r.book.looked(key, time.Now())

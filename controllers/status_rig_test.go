@@ -171,7 +171,12 @@ func (r *clusterRig) start() {
 		r.queue = q
 		r.reconciler.wakeAll(ctx, q, kindPeer, kindConfiguration, kindPool)
 		close(started)
-		return agentChanges(&r.reconciler.agents, r.reconciler.agentsChanged).Start(ctx, q)
+		for _, s := range r.reconciler.sources() {
+			if err := s.Start(ctx, q); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 	if err != nil {
 		r.t.Fatal(err)

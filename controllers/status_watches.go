@@ -35,7 +35,7 @@ type watched struct {
 //
 //   - a BGPPeer, a BGPConfiguration: of its spec, all peers and configurations, which may contradict it, and for the blocks of
 //     a configuration all pools;
-//   - an ExternalIPPool: of its spec, all pools;
+//   - an ExternalIPPool: of its spec, and when it is being deleted, all pools; and itself of whose addresses are in use;
 //   - a Node: of what decides about it, everything; of the rest, which kubelets write all the time, nothing;
 //   - a BGPNode: the peers of the sessions that changed, and the configurations that hold on the node;
 //   - a Secret: of its keys, all peers. A ServiceCIDR: all configurations and pools.

@@ -61,7 +61,10 @@ func TestWhomAChangeWakes(t *testing.T) {
 			new:  edited(configuration, func(c *v1alpha1.BGPConfiguration) { c.Generation = 2 }),
 			want: slices.Concat(configurations, peers, pools),
 		},
-		"a pool is created":           {new: pool, want: pools},
+		"a pool is created": {new: pool, want: pools},
+		"a pool is being deleted": {
+			old: pool, new: edited(pool, func(p *v1alpha1.ExternalIPPool) { p.ResourceVersion, p.DeletionTimestamp = "2", &metav1.Time{} }), want: pools,
+		},
 		"a node is created":           {new: node, want: slices.Concat(configurations, peers, pools)},
 		"a node's labels change":      {old: node, new: edited(node, func(n *corev1.Node) { n.Labels = nil }), want: slices.Concat(configurations, peers, pools)},
 		"a node's heartbeat":          {old: node, new: edited(node, func(n *corev1.Node) { n.Status.Phase = "x"; n.ResourceVersion = "2" })},
@@ -129,7 +132,9 @@ func tell(t *testing.T, r *StatusReconciler, before, after client.Object, q queu
 	t.Fatalf("no %T is watched", kind)
 }
 
-func send(t *testing.T, h handler.TypedEventHandler[client.Object, statusKey], before, after client.Object, q queue) {
+func send[K comparable](
+	t *testing.T, h handler.TypedEventHandler[client.Object, K], before, after client.Object, q workqueue.TypedRateLimitingInterface[K],
+) {
 	t.Helper()
 	switch {
 	case before == nil:

@@ -3,7 +3,7 @@ package forecast
 import (
 	"fmt"
 
-	"github.com/herald-network/herald/internal/core/advertise"
+	"github.com/herald-network/herald/internal/core/wording"
 )
 
 // Bounds of what is said: the API server cuts a warning after 256 characters, and all of them after 4,096.
@@ -97,27 +97,13 @@ func (f Forecast) ofServices() []string {
 		return []string{"this change withdraws the last routes to addresses of Service " + f.Services[0].String()}
 	default:
 		start := fmt.Sprintf("this change withdraws the last routes to addresses of %d Services: ", len(f.Services))
-		return []string{start + named(f.Services, maxWarning-len(start))}
+		var first []string
+		for _, service := range f.Services[:min(len(f.Services), maxServices)] {
+			first = append(first, service.String())
+		}
+		return []string{start + wording.Some(first, len(f.Services), maxWarning-len(start))}
 	}
 }
-
-// named returns the names of the first Services, up to maxServices of those that there is room for, and counts the others.
-func named(services []advertise.ServiceKey, room int) string {
-	names := services[0].String()
-	for n := 1; ; n++ {
-		if n == len(services) {
-			return names
-		}
-		end := andOthers(len(services) - n)
-		longer := names + ", " + services[n].String()
-		if n == maxServices || len(longer)+len(andOthers(len(services))) > room {
-			return names + end
-		}
-		names = longer
-	}
-}
-
-func andOthers(n int) string { return " and " + count(n, "other", "others") }
 
 // ofSessions says for each BGPPeer from how many nodes a change ends its sessions, and counts the rest where there are
 // more than maxPeers.

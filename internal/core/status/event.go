@@ -10,6 +10,10 @@ const (
 	EventAdvertised = "Advertised"
 	// EventWithdrawn: a prefix of a Service that was advertised is advertised by no node any more.
 	EventWithdrawn = "Withdrawn"
+	// EventAssigned: a Service got addresses; the message says from which ExternalIPPools, and what it gave up for them.
+	EventAssigned = "Assigned"
+	// EventAssignmentFailed: a Service does not have what it asks for; the message says why.
+	EventAssignmentFailed = "AssignmentFailed"
 )
 
 // Event is something that happened and that its object's readers are to be told.

@@ -9,10 +9,15 @@ import (
 	"github.com/herald-network/herald/internal/core/crosscheck"
 )
 
-// Pool returns the status of an ExternalIPPool with its conditions, and with the counts that its status has already. The
-// findings are what is to be said about it, and now is the transition time of the conditions that change.
-func Pool(pool *v1alpha1.ExternalIPPool, findings []crosscheck.Finding, now time.Time) v1alpha1.ExternalIPPoolStatus {
+// Pool returns the status of an ExternalIPPool. The findings are what is to be said about it, usage is how much of it is in
+// use, and now is the transition time of the conditions that change. Where the usage is not known it is nil: the counts that
+// the status has already stay. A usage without addresses of a pool that has some is no knowledge either: who counts has not
+// heard of the pool yet.
+func Pool(pool *v1alpha1.ExternalIPPool, findings []crosscheck.Finding, usage *PoolUsage, now time.Time) v1alpha1.ExternalIPPoolStatus {
 	status := *pool.Status.DeepCopy()
+	if usage.isEmpty() && len(crosscheck.PoolAddresses(pool).Ranges()) > 0 {
+		usage = nil
+	}
 	var placed, others []crosscheck.Finding
 	for _, f := range findings {
 		switch f.Reason {
@@ -25,9 +30,16 @@ func Pool(pool *v1alpha1.ExternalIPPool, findings []crosscheck.Finding, now time
 	conditions := conditionsOf(pool.Status.Conditions, pool.Generation, now)
 	conditions.set(v1alpha1.ConditionAccepted, accepted(others))
 	conditions.set(v1alpha1.ConditionAllowlisted, allowlisted(placed, others))
+	if pool.DeletionTimestamp != nil {
+		conditions.set(v1alpha1.ConditionReleased, released(usage))
+	}
 	status.ObservedGeneration = pool.Generation
 	status.Conditions = conditions.list
 	status.Summary.Addresses = summaryOf(pool.Spec.Addresses)
+	if usage != nil {
+		status.IPv4, status.IPv6 = countsOf(usage.IPv4), countsOf(usage.IPv6)
+		status.Summary.Assigned, status.Summary.Available = usage.summary()
+	}
 	return status
 }
 

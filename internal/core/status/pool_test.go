@@ -59,16 +59,17 @@ func TestPool(t *testing.T) {
 					Summary: v1alpha1.PoolSummary{Addresses: "stale", Assigned: "3", Available: "255"},
 				},
 			}
-			got := status.Pool(pool, row.findings, noon)
+			got := status.Pool(pool, row.findings, nil, noon)
 			g := NewWithT(t)
 			g.Expect(say(got.Conditions, v1alpha1.ConditionAccepted)).To(Equal(row.accepted))
 			g.Expect(say(got.Conditions, v1alpha1.ConditionAllowlisted)).To(Equal(row.allowlisted))
+			g.Expect(say(got.Conditions, v1alpha1.ConditionReleased)).To(Equal("none"), "nobody deletes it")
 			g.Expect(got.ObservedGeneration).To(Equal(int64(2)))
-			g.Expect(got.IPv4).To(Equal(pool.Status.IPv4), "who assigns addresses counts them")
+			g.Expect(got.IPv4).To(Equal(pool.Status.IPv4), "counts stay where the usage is not known")
 			g.Expect(got.Summary).To(Equal(v1alpha1.PoolSummary{Addresses: "192.168.3.0/24 +2", Assigned: "3", Available: "255"}))
 
 			pool.Spec.Addresses = pool.Spec.Addresses[:1]
-			g.Expect(status.Pool(pool, nil, noon).Summary.Addresses).To(Equal("192.168.3.0/24"))
+			g.Expect(status.Pool(pool, nil, nil, noon).Summary.Addresses).To(Equal("192.168.3.0/24"))
 		})
 	}
 }

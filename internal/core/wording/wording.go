@@ -37,6 +37,37 @@ func few(names []string, most int, one, many string) string {
 	return strings.Join(named, ", ") + " and " + last
 }
 
+// Some names the first of so many things in at most so many bytes, and counts the others: "a, b and 3 others". The first name
+// is there whatever the room.
+func Some(first []string, total, room int) string {
+	var named string
+	for n, name := range first {
+		longer := name
+		if n > 0 {
+			longer = named + ", " + name
+		}
+		end := ""
+		if n+1 < total {
+			end = andOthers(total - n - 1)
+		}
+		if n > 0 && len(longer)+len(end) > room {
+			return named + andOthers(total-n)
+		}
+		named = longer
+	}
+	if len(first) < total {
+		return named + andOthers(total-len(first))
+	}
+	return named
+}
+
+func andOthers(n int) string {
+	if n == 1 {
+		return " and 1 other"
+	}
+	return " and " + strconv.Itoa(n) + " others"
+}
+
 // Cut shortens a text to at most so many bytes, of which there must be 3 for the ellipsis, and to whole characters.
 func Cut(text string, limit int) string {
 	if len(text) <= limit {

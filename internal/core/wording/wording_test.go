@@ -33,6 +33,24 @@ func TestPrefixes(t *testing.T) {
 	g.Expect(wording.Prefixes(strings.Fields("a b c d e f g"))).To(Equal("a, b, c, d, e and 2 other prefixes"))
 }
 
+func TestSome(t *testing.T) {
+	t.Parallel()
+	for want, row := range map[string]struct {
+		first       []string
+		total, room int
+	}{
+		"a":                 {[]string{"a"}, 1, 0},
+		"a and 1 other":     {[]string{"a"}, 2, 0},
+		"a, b":              {[]string{"a", "b"}, 2, 4},
+		"a and 2 others":    {[]string{"a", "b"}, 3, 15},
+		"a, b and 1 other":  {[]string{"a", "b"}, 3, 16},
+		"a, b and 9 others": {[]string{"a", "b"}, 11, 99},
+		"a, b, c":           {[]string{"a", "b", "c"}, 3, 99},
+	} {
+		NewWithT(t).Expect(wording.Some(row.first, row.total, row.room)).To(Equal(want))
+	}
+}
+
 func TestCut(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
