@@ -35,6 +35,7 @@ func TestAPI(t *testing.T) {
 	t.Run("absent, null and empty lists", s.testAbsence)
 	t.Run("the largest configuration", s.testLargest)
 	t.Run("samples", s.testSamples)
+	t.Run("documents", s.testDocuments)
 	t.Run("columns", s.testColumns)
 	t.Run("status", s.testStatus)
 	for _, k := range kinds() {

@@ -2,6 +2,9 @@ package envtest_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -19,6 +22,31 @@ func descriptions(t *testing.T, kind string) map[string]string {
 		texts[path] = strings.Join(strings.Fields(schema.Description), " ")
 	})
 	return texts
+}
+
+// testDocuments has the API server judge every manifest in the documentation, without keeping it.
+func (s *suite) testDocuments(t *testing.T) {
+	documents, err := filepath.Glob(filepath.Join(s.Root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)\n```")
+	manifests := 0
+	for _, path := range append(documents, filepath.Join(s.Root, "README.md")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range block.FindAllSubmatch(text, -1) {
+			manifests++
+			if out, err := s.Kubectl(t, string(found[1]), "apply", "--dry-run=server", "--validate=strict", "-f", "-"); err != nil {
+				t.Errorf("%s: %v\n%s\n%s", filepath.Base(path), err, out, found[1])
+			}
+		}
+	}
+	if manifests == 0 {
+		t.Error("no manifest was found")
+	}
 }
 
 // TestDocumentedDefaults holds the defaults in the comments to those that the core applies.

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -39,7 +40,8 @@ func Configuration(old, wanted *v1alpha1.BGPConfiguration, before cluster.State)
 	}.judge(old, wanted, before)
 }
 
-// Pool judges a request that makes one ExternalIPPool of another, as Peer does for BGPPeers.
+// Pool judges a request that makes one ExternalIPPool of another, as Peer does for BGPPeers. Which addresses it takes from
+// Services, and who has addresses from a pool that is deleted, can only be said where the cluster has its Services.
 func Pool(old, wanted *v1alpha1.ExternalIPPool, before cluster.State) Verdict {
 	return kind[v1alpha1.ExternalIPPool]{
 		name:    crosscheck.KindExternalIPPool,
@@ -48,6 +50,7 @@ func Pool(old, wanted *v1alpha1.ExternalIPPool, before cluster.State) Verdict {
 		with:    cluster.State.WithPool,
 		without: cluster.State.WithoutPool,
 		check:   (*crosscheck.Check).Pool,
+		takes:   takenFromServices,
 	}.judge(old, wanted, before)
 }
 
@@ -59,6 +62,9 @@ type kind[T any] struct {
 	with    func(cluster.State, *T) cluster.State
 	without func(cluster.State, string) cluster.State
 	check   func(*crosscheck.Check, *T) []crosscheck.Finding
+	// takes says what the change takes besides what nodes advertise, and leads to the state after it: old is nil where the
+	// object is created, wanted where it is deleted. It is nil for kinds that take nothing else.
+	takes func(old, wanted *T, after cluster.State) []string
 }
 
 func (k kind[T]) judge(old, wanted *T, before cluster.State) Verdict {
@@ -69,7 +75,7 @@ func (k kind[T]) judge(old, wanted *T, before cluster.State) Verdict {
 		return Verdict{}
 	case wanted == nil:
 		changed := crosscheck.Object{Kind: k.name, Name: k.meta(old).Name}
-		return k.delete(changed, k.with(before, old))
+		return k.delete(old, changed, k.with(before, old))
 	}
 	wanted = k.aged(wanted)
 	changed := crosscheck.Object{Kind: k.name, Name: k.meta(wanted).Name}
@@ -87,19 +93,27 @@ func (k kind[T]) judge(old, wanted *T, before cluster.State) Verdict {
 	v.judge(had, k.check(will, wanted))
 	if len(v.Errors) == 0 {
 		// What the change does comes first, since only so many warnings are shown.
-		v.Warnings = append(forecast.Of(before, after).Warnings(), v.Warnings...)
+		v.Warnings = slices.Concat(k.taken(old, wanted, after), forecast.Of(before, after).Warnings(), v.Warnings)
 		v.warnOf(crosscheck.BroughtUpon(was, will, changed))
 	}
 	return v.bounded()
 }
 
 // delete judges the deletion of an object, which is never refused.
-func (k kind[T]) delete(gone crosscheck.Object, before cluster.State) Verdict {
+func (k kind[T]) delete(old *T, gone crosscheck.Object, before cluster.State) Verdict {
 	after := k.without(before, gone.Name)
 	var v Verdict
+	v.warn(k.taken(old, nil, after)...)
 	v.warn(forecast.Of(before, after).Warnings()...)
 	v.warnOf(crosscheck.BroughtUpon(crosscheck.In(before), crosscheck.In(after), gone))
 	return v.bounded()
+}
+
+func (k kind[T]) taken(old, wanted *T, after cluster.State) []string {
+	if k.takes == nil {
+		return nil
+	}
+	return k.takes(old, wanted, after)
 }
 
 // aged returns the object as the API server will store it, newer than all others where it is yet to be created: where two

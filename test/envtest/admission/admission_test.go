@@ -22,9 +22,10 @@ var present = []string{
 	pool("pool", `{"addresses": ["192.168.3.0/25"]}`),
 }
 
-// older are Services that were there before there was any configuration, whatever they took.
+// older are Services that were there before there was any configuration, whatever they took. What bank/web has, Herald
+// assigned.
 var older = []string{
-	service("bank", "web", `["192.168.3.9"]`),
+	strings.Replace(service("bank", "web", `["192.168.3.9"]`), `"metadata": {`, `"metadata": {"annotations": {"herald.network/assigned": "192.168.3.9"}, `, 1),
 	service("shop", "old", `["8.8.8.8"]`),
 }
 
@@ -132,6 +133,15 @@ bgpconfiguration.herald.network/rack-a configured (server dry run)`,
 		`Warning: spec.addresses: no block of serviceExternalIPs or serviceLoadBalancerIPs in the BGPConfiguration named default holds 192.168.5.0/24, and what is in no block is never assigned: add a block, or avoid the addresses
 externalippool.herald.network/new created (server dry run)`,
 	},
+	"a pool that takes an address from a Service": {
+		pool("pool", `{"addresses": ["192.168.3.64/26"]}`),
+		`Warning: this change takes 192.168.3.9 from Service bank/web, which gets another address where a pool has one for it, else none
+externalippool.herald.network/pool configured (server dry run)`,
+	},
+	"a pool that keeps the addresses of Services": {
+		pool("pool", `{"addresses": ["192.168.3.0/26"], "assignment": "OnRequest"}`),
+		`externalippool.herald.network/pool configured (server dry run)`,
+	},
 	"an external IP": {
 		service("shop", "web", `["192.168.3.180"]`),
 		deprecated + `service/web created (server dry run)`,
@@ -208,7 +218,9 @@ bgpconfiguration.herald.network "rack-a" deleted (server dry run)`,
 Warning: this change withdraws the last routes to addresses of 3 Services: bank/web, default/kubernetes, shop/old
 Warning: this change closes the sessions of 3 nodes with BGPPeer "tor"
 bgppeer.herald.network "tor" deleted (server dry run)`,
-		"externalippool/pool": `externalippool.herald.network "pool" deleted (server dry run)`,
+		"externalippool/pool": `Warning: the pool stays, and assigns nothing more, while 1 Service has addresses from it: bank/web
+Warning: to move a Service to another pool, annotate it with herald.network/pool: NAME of that pool; the condition Released says who is left
+externalippool.herald.network "pool" deleted (server dry run)`,
 	} {
 		got := strings.TrimSpace(r.MustKubectl(t, "", "delete", "--dry-run=server", object))
 		if got != want {
@@ -286,9 +298,12 @@ func (r *rig) alone(t *testing.T) {
 	// What is no business of the webhooks goes on: labels, finalizers, status, deletion, Services.
 	r.MustKubectl(t, "", "label", "bgppeer", "tor", "rack=a")
 	r.MustKubectl(t, "", "patch", "bgpconfiguration", "rack-a", "--type=merge", "-p", `{"metadata": {"finalizers": ["example.org/wait"]}}`)
+	r.MustKubectl(t, "", "patch", "externalippool", "pool", "--type=merge", "-p", `{"metadata": {"finalizers": ["herald.network/assigned-addresses"]}}`)
 	r.MustKubectl(t, "", "patch", "bgppeer", "tor", "--subresource=status", "--type=merge", "-p", `{"status": {"observedGeneration": 1}}`)
 	r.MustKubectl(t, "", "delete", "--wait=false", "bgppeer/tor", "bgpconfiguration/rack-a", "externalippool/pool")
-	r.MustKubectl(t, "", "patch", "bgpconfiguration", "rack-a", "--type=merge", "-p", `{"metadata": {"finalizers": null}}`)
+	for _, held := range []string{"bgpconfiguration/rack-a", "externalippool/pool"} {
+		r.MustKubectl(t, "", "patch", held, "--type=merge", "-p", `{"metadata": {"finalizers": null}}`)
+	}
 	g.Expect(r.MustKubectl(t, "", "get", "bgppeers,externalippools,bgpconfigurations", "-o", "name")).
 		To(Equal("bgpconfiguration.herald.network/default\n"))
 	r.MustKubectl(t, service("shop", "web", `["192.168.3.180"]`), "apply", "-f", "-")

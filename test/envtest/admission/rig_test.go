@@ -28,6 +28,7 @@ import (
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/adapter/clustercache"
+	"github.com/herald-network/herald/internal/kubeobject"
 	"github.com/herald-network/herald/test/envtest/apiserver"
 	"github.com/herald-network/herald/webhooks"
 )
@@ -95,7 +96,7 @@ func (r *rig) serve(t *testing.T, reader client.Reader) (stop func()) {
 		}),
 	})
 	g.Expect(err).NotTo(HaveOccurred())
-	source := clustercache.Source{Reader: reader, Namespace: namespace}
+	source := clustercache.Source{Reader: reader, Namespace: namespace, Claims: kubeobject.Claims{DefaultLoadBalancer: true}}
 	if reader == nil {
 		source.Reader = mgr.GetCache()
 	}
