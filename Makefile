@@ -58,6 +58,10 @@ test-unit: ## Run the tests that need no cluster, under the race detector.
 test-envtest: lab-parts ## Run the tests against a real API server.
 	CGO_ENABLED=1 go test -race -shuffle=on ./test/envtest/...
 
+.PHONY: two-managers
+two-managers: lab-parts ## Stop a leading manager PAUSES (50) times in the middle of its work, and count what it gave twice.
+	HERALD_PAUSES=$(or $(PAUSES),50) go test -v -count 1 -timeout 30m -run TestTwoManagers ./test/envtest/leadership
+
 .PHONY: test-lab
 test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves behind.
 	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/...

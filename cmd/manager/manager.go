@@ -35,7 +35,9 @@ import (
 	"github.com/herald-network/herald/controllers"
 	"github.com/herald-network/herald/internal/adapter/certificates"
 	"github.com/herald-network/herald/internal/adapter/clustercache"
+	"github.com/herald-network/herald/internal/adapter/leadership"
 	"github.com/herald-network/herald/internal/config"
+	"github.com/herald-network/herald/internal/kubeobject"
 	"github.com/herald-network/herald/webhooks"
 )
 
@@ -55,18 +57,26 @@ type parts struct {
 	policies     *controllers.PolicyReconciler
 	secrets      *controllers.SecretsRoleReconciler
 	status       *controllers.StatusReconciler
+	assignment   *controllers.AssignmentReconciler
 	certificates *certificates.Certificates
 	synced       *synced
 }
 
-func newParts(o options, c config.Manager) parts {
+func newParts(o options, c config.Manager, lease controllers.Lease) parts {
 	deployment := types.NamespacedName{Namespace: o.namespace, Name: o.deployment}
+	assignment := &controllers.AssignmentReconciler{
+		Namespace:  o.namespace,
+		Deployment: o.deployment,
+		Claims:     kubeobject.Claims{DefaultLoadBalancer: o.defaultLoadBalancer},
+		Lease:      lease,
+	}
 	return parts{
-		agents:   &controllers.AgentReconciler{Deployment: deployment, ConfigFile: o.configFile},
-		policies: &controllers.PolicyReconciler{Deployment: deployment},
-		secrets:  &controllers.SecretsRoleReconciler{Deployment: deployment},
-		status:   &controllers.StatusReconciler{Namespace: o.namespace},
-		synced:   &synced{},
+		agents:     &controllers.AgentReconciler{Deployment: deployment, ConfigFile: o.configFile},
+		policies:   &controllers.PolicyReconciler{Deployment: deployment},
+		secrets:    &controllers.SecretsRoleReconciler{Deployment: deployment},
+		status:     &controllers.StatusReconciler{Namespace: o.namespace, Usage: assignment},
+		synced:     &synced{},
+		assignment: assignment,
 		certificates: certificates.New(certificates.Options{
 			Mode:           c.Webhook.Certificates,
 			Namespace:      o.namespace,
@@ -91,17 +101,23 @@ func newManager(ctx context.Context, restConfig *rest.Config, o options, c confi
 	if err != nil {
 		return nil, fmt.Errorf("register types: %w", err)
 	}
-	p := newParts(o, c)
+	lock, err := leadership.New(restConfig, o.namespace, leaderElectionID, o.election.renewDeadline)
+	if err != nil {
+		return nil, fmt.Errorf("take part in the leader election: %w", err)
+	}
+	p := newParts(o, c, lock)
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme:                        scheme,
-		Logger:                        log,
-		Cache:                         cache.Options{ByObject: p.reads(o.namespace)},
-		LeaderElection:                true,
-		LeaderElectionID:              leaderElectionID,
-		LeaderElectionNamespace:       o.namespace,
-		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       new(shutdownTimeout),
-		HealthProbeBindAddress:        o.healthAddress,
+		Scheme:                              scheme,
+		Logger:                              log,
+		Cache:                               cache.Options{ByObject: p.reads(o.namespace)},
+		LeaderElection:                      true,
+		LeaderElectionResourceLockInterface: lock,
+		LeaseDuration:                       &o.election.leaseDuration,
+		RenewDeadline:                       &o.election.renewDeadline,
+		RetryPeriod:                         &o.election.retryPeriod,
+		LeaderElectionReleaseOnCancel:       true,
+		GracefulShutdownTimeout:             new(shutdownTimeout),
+		HealthProbeBindAddress:              o.healthAddress,
 		Metrics: metricsserver.Options{
 			BindAddress:    o.metricsAddress,
 			SecureServing:  true,
@@ -119,14 +135,18 @@ func newManager(ctx context.Context, restConfig *rest.Config, o options, c confi
 }
 
 func (p parts) setUp(ctx context.Context, mgr ctrl.Manager, namespace string) error {
+	events := controllers.NewEventWriter(mgr.GetClient(), ctrlmetrics.Registry)
 	return errors.Join(
 		preload(ctx, mgr.GetCache(), namespace),
 		p.agents.SetupWithManager(mgr),
 		p.policies.SetupWithManager(mgr),
 		p.secrets.SetupWithManager(mgr),
-		p.status.SetupWithManager(mgr, controllers.NewEventWriter(mgr.GetClient(), ctrlmetrics.Registry)),
+		p.status.SetupWithManager(mgr, events),
+		p.assignment.SetupWithManager(ctx, mgr, events),
 		p.certificates.SetupWithManager(mgr),
-		webhooks.Setup(ctx, mgr, clustercache.Source{Reader: mgr.GetCache(), Namespace: namespace}),
+		webhooks.Setup(ctx, mgr, clustercache.Source{
+			Reader: mgr.GetCache(), Namespace: namespace, Claims: p.assignment.Claims,
+		}),
 		mgr.Add(p.synced),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("cache", p.synced.ready),
@@ -135,8 +155,8 @@ func (p parts) setUp(ctx context.Context, mgr ctrl.Manager, namespace string) er
 	)
 }
 
-// preload has the cache read on every replica what the webhooks judge by: else the first request that asks for a kind would
-// wait until all of it has been read.
+// preload has the cache read on every replica what the webhooks judge by, and a leader assigns by: else the first request that
+// asks for a kind, and a new leader, would wait until all of it has been read.
 func preload(ctx context.Context, c cache.Cache, namespace string) error {
 	var errs []error
 	for object := range clustercache.Objects(namespace) {

@@ -29,6 +29,21 @@ type Server struct {
 // programs come from KUBEBUILDER_ASSETS or the lab's cache, and are built where neither has them.
 func Start(t *testing.T, featureGates ...string) *Server {
 	t.Helper()
+	arguments := make(map[string][]string)
+	if len(featureGates) > 0 {
+		arguments["feature-gates"] = featureGates
+	}
+	return start(t, arguments)
+}
+
+// StartDualStack starts a server whose Services have addresses of both families, IPv4 first.
+func StartDualStack(t *testing.T) *Server {
+	t.Helper()
+	return start(t, map[string][]string{"service-cluster-ip-range": {"10.49.0.0/16,fd00:10:49::/108"}})
+}
+
+func start(t *testing.T, arguments map[string][]string) *Server {
+	t.Helper()
 	root := must(checkout.Root(must(os.Getwd())(t)))(t)
 	programs := provide(t, filepath.Join(root, "test", "controlplane"))
 
@@ -37,8 +52,8 @@ func Start(t *testing.T, featureGates ...string) *Server {
 		ErrorIfCRDPathMissing: true,
 	}
 	environment.ControlPlane.GetAPIServer().Path = programs[controlplane.APIServer]
-	for _, gate := range featureGates {
-		environment.ControlPlane.GetAPIServer().Configure().Append("feature-gates", gate)
+	for name, values := range arguments {
+		environment.ControlPlane.GetAPIServer().Configure().Set(name, values...)
 	}
 	environment.ControlPlane.Etcd = &envtest.Etcd{Path: programs[controlplane.Etcd]}
 	environment.ControlPlane.Etcd.Configure().Set("unsafe-no-fsync", "true")

@@ -38,7 +38,7 @@ type rack struct {
 	client client.Client
 }
 
-func newRack(t *testing.T) *rack {
+func newRack(t *testing.T, with ...func(*controllers.StatusReconciler)) *rack {
 	t.Helper()
 	r := &rack{T: t, WithT: NewWithT(t), server: apiserver.Start(t)}
 	r.SetDefaultEventuallyTimeout(10 * time.Second)
@@ -51,14 +51,16 @@ func newRack(t *testing.T) *rack {
 	r.client, err = client.New(r.server.Config, client.Options{Scheme: scheme})
 	r.Expect(err).NotTo(HaveOccurred())
 	r.kubectl("create", "namespace", heraldNamespace)
-	r.startStatus(scheme)
+	status := &controllers.StatusReconciler{Namespace: heraldNamespace, Registry: prometheus.NewRegistry()}
+	for _, edit := range with {
+		edit(status)
+	}
+	r.startStatus(scheme, status)
 	return r
 }
 
-func (r *rack) startStatus(scheme *runtime.Scheme) {
+func (r *rack) startStatus(scheme *runtime.Scheme, status *controllers.StatusReconciler) {
 	r.Helper()
-	registry := prometheus.NewRegistry()
-	status := &controllers.StatusReconciler{Namespace: heraldNamespace, Registry: registry}
 	reads := clustercache.Objects(heraldNamespace)
 	maps.Copy(reads, status.Reads())
 	mgr, err := ctrl.NewManager(r.server.Config, ctrl.Options{
@@ -69,7 +71,7 @@ func (r *rack) startStatus(scheme *runtime.Scheme) {
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 	})
 	r.Expect(err).NotTo(HaveOccurred())
-	r.Expect(status.SetupWithManager(mgr, controllers.NewEventWriter(mgr.GetClient(), registry))).To(Succeed())
+	r.Expect(status.SetupWithManager(mgr, controllers.NewEventWriter(mgr.GetClient(), status.Registry))).To(Succeed())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
