@@ -32,11 +32,18 @@ type Cluster struct {
 	rack     topology.Rack
 	binaries controlplane.Binaries
 	dir      statedir.Dir
+	audited  bool
 }
 
 // New describes a cluster whose files are in dir.
 func New(rack topology.Rack, binaries controlplane.Binaries, dir statedir.Dir) Cluster {
 	return Cluster{rack: rack, binaries: binaries, dir: dir}
+}
+
+// Audited returns the same cluster with an API server that notes every request in the lab's audit log.
+func (c Cluster) Audited() Cluster {
+	c.audited = true
+	return c
 }
 
 // Etcd returns etcd. Its data is lost with the machine: nothing is synced to disk.
@@ -55,23 +62,35 @@ func (c Cluster) Etcd() part.Part {
 
 // APIServer returns the API server. It reaches webhooks at their pods, since no kube-proxy runs beside it.
 func (c Cluster) APIServer() part.Part {
-	return c.part(controlplane.APIServer, topology.ControlPlane, fmt.Sprintf("https://127.0.0.1:%d/readyz", apiServerPort),
+	flags := []string{
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcdPort),
-		"--advertise-address="+c.host().String(),
+		"--advertise-address=" + c.host().String(),
 		fmt.Sprintf("--secure-port=%d", apiServerPort),
-		"--service-cluster-ip-range="+join(c.rack.Services),
-		"--tls-cert-file="+c.file("server.crt"),
-		"--tls-private-key-file="+c.file("server.key"),
-		"--client-ca-file="+c.file("ca.crt"),
+		"--service-cluster-ip-range=" + join(c.rack.Services),
+		"--tls-cert-file=" + c.file("server.crt"),
+		"--tls-private-key-file=" + c.file("server.key"),
+		"--client-ca-file=" + c.file("ca.crt"),
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file="+c.file("service-accounts.pub"),
-		"--service-account-signing-key-file="+c.file("service-accounts.key"),
+		"--service-account-key-file=" + c.file("service-accounts.pub"),
+		"--service-account-signing-key-file=" + c.file("service-accounts.key"),
 		"--authorization-mode=RBAC",
 		"--allow-privileged=true",
 		"--kubelet-preferred-address-types=InternalIP",
 		"--enable-aggregator-routing=true",
-	)
+	}
+	if c.audited {
+		flags = append(flags, "--audit-policy-file="+c.auditPolicy(), "--audit-log-path="+c.dir.AuditLog(), "--audit-log-maxsize=4096")
+	}
+	return c.part(controlplane.APIServer, topology.ControlPlane, fmt.Sprintf("https://127.0.0.1:%d/readyz", apiServerPort), flags...)
 }
+
+// auditPolicy notes of every request who made it and what came of it, once.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+`
 
 // ControllerManager returns the controller manager. The nodes bring their pod ranges themselves.
 func (c Cluster) ControllerManager() part.Part {
@@ -140,6 +159,9 @@ func (c Cluster) WriteFiles() error {
 		c.file("server.crt"): server.Cert, c.file("server.key"): server.Key,
 		c.file("service-accounts.pub"): public, c.file("service-accounts.key"): private,
 	}
+	if c.audited {
+		files[c.auditPolicy()] = []byte(auditPolicy)
+	}
 	for path, user := range map[string][]string{
 		c.dir.Kubeconfig():                           {"admin", "system:masters"},
 		c.kubeconfig(controlplane.ControllerManager): {"system:kube-controller-manager"},
@@ -182,6 +204,8 @@ func (c Cluster) url() string {
 }
 
 func (c Cluster) file(name string) string { return c.dir.Path("pki", name) }
+
+func (c Cluster) auditPolicy() string { return c.dir.Path("audit-policy.yaml") }
 
 func (c Cluster) kubeconfig(part string) string { return c.file(part + ".kubeconfig") }
 

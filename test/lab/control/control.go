@@ -18,12 +18,15 @@ import (
 // Verb is what a lab does on command.
 type Verb string
 
-// The verbs. All take a name: Start, Stop, Kill and Logs that of a part or of pods, Cut and Mend that of a host, Pod that of
-// pods. Status takes none. Logs answers with paths of files, Pod with the id of the pod's process in the lab's namespace.
+// The verbs. All take a name: Start, Stop, Kill, Pause, Resume and Logs that of a part or of pods, Cut and Mend that of a host,
+// Pod that of pods. Status takes none. Logs answers with paths of files, Pod with the id of the pod's process in the lab's
+// namespace.
 const (
 	Start  Verb = "start"
 	Stop   Verb = "stop"
 	Kill   Verb = "kill"
+	Pause  Verb = "pause"
+	Resume Verb = "resume"
 	Cut    Verb = "cut"
 	Mend   Verb = "mend"
 	Logs   Verb = "logs"
@@ -47,6 +50,8 @@ type Answer struct {
 type PartStatus struct {
 	Name    string
 	Running bool
+	// Paused is set where a process of one that runs is stopped by Pause.
+	Paused bool `json:",omitempty"`
 }
 
 // Handler carries out a command.

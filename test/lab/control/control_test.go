@@ -38,7 +38,7 @@ func serve(t *testing.T, dir string, handle control.Handler) (socket string) {
 
 func TestCommandsAndAnswersPassThrough(t *testing.T) {
 	g := NewWithT(t)
-	want := control.Answer{Paths: []string{"/a"}, PID: 7, Parts: []control.PartStatus{{Name: "etcd", Running: true}}}
+	want := control.Answer{Paths: []string{"/a"}, PID: 7, Parts: []control.PartStatus{{Name: "etcd", Running: true, Paused: true}}}
 	socket := serve(t, t.TempDir(), func(_ context.Context, verb control.Verb, name string) (control.Answer, error) {
 		if verb == control.Logs && name == "kube-proxy/node-1 & more" {
 			return want, nil

@@ -35,13 +35,52 @@ func (s Selector) matches(pod *corev1.Pod) bool {
 // from being started until Start. It returns when the processes have ended, with how many pods it found.
 func (k *Kubelet) Stop(ctx context.Context, s Selector) (pods int, err error) {
 	k.node.hold(s)
-	return k.end(ctx, s, func(ctx context.Context, w *worker, c *container) { w.end(ctx, c, grace(w.pod)) })
+	return k.end(ctx, s, func(ctx context.Context, w *worker, c *container) {
+		if w.paused.Swap(false) { // It could not end in the ordinary way.
+			w.signalAll(syscall.SIGCONT)
+		}
+		w.end(ctx, c, grace(w.pod))
+	})
 }
 
 // Kill sends SIGKILL to the processes of the selected pods; they are restarted as after any crash. It returns when the
 // processes have ended, with how many pods it found.
 func (k *Kubelet) Kill(ctx context.Context, s Selector) (pods int, err error) {
 	return k.end(ctx, s, func(_ context.Context, w *worker, c *container) { w.signal(c.process, syscall.SIGKILL) })
+}
+
+// Pause sends SIGSTOP to the processes of the selected pods, which are there then and do nothing until Resume. Their probes
+// fail meanwhile. It returns how many pods have a process.
+func (k *Kubelet) Pause(ctx context.Context, s Selector) (pods int, err error) {
+	return k.signal(ctx, s, syscall.SIGSTOP)
+}
+
+// Resume ends what Pause began. It returns how many pods have a process.
+func (k *Kubelet) Resume(ctx context.Context, s Selector) (pods int, err error) {
+	return k.signal(ctx, s, syscall.SIGCONT)
+}
+
+// signal sends SIGSTOP or SIGCONT to every running container of the selected pods.
+func (k *Kubelet) signal(ctx context.Context, s Selector, signal syscall.Signal) (pods int, err error) {
+	for _, w := range k.selected(s) {
+		sent := make(chan bool, 1)
+		w.mailbox.post(func(context.Context) {
+			runs := w.processes.Load() > 0
+			w.paused.Store(runs && signal == syscall.SIGSTOP)
+			w.signalAll(signal)
+			sent <- runs
+		})
+		select {
+		case runs := <-sent:
+			if runs {
+				pods++
+			}
+		case <-w.done:
+		case <-ctx.Done():
+			return pods, context.Cause(ctx)
+		}
+	}
+	return pods, nil
 }
 
 // end has every running container of the selected pods ended and waits for it.
@@ -121,6 +160,11 @@ func (k *Kubelet) running(s Selector) int {
 		}
 	}
 	return running
+}
+
+// paused says whether any of the selected pods is paused.
+func (k *Kubelet) paused(s Selector) bool {
+	return slices.ContainsFunc(k.selected(s), func(w *worker) bool { return w.paused.Load() && w.processes.Load() > 0 })
 }
 
 func (k *Kubelet) selected(s Selector) []*worker {

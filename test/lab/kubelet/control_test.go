@@ -149,6 +149,7 @@ func TestNameWithoutPodsIsAnError(t *testing.T) {
 		_, processErr := manager.Process(w.Context())
 		for verb, err := range map[string]error{
 			"stop": manager.Stop(w.Context()), "start": manager.Start(w.Context()), "kill": manager.Kill(w.Context()),
+			"pause": manager.Pause(w.Context()), "resume": manager.Resume(w.Context()),
 			"netns": netnsErr, "logs": logsErr, "process": processErr,
 		} {
 			if err == nil || !strings.Contains(err.Error(), "manager") {

@@ -67,8 +67,27 @@ func (t Target) Kill(ctx context.Context) error {
 	return t.each(func(k *Kubelet) (int, error) { return k.Kill(ctx, t.selector) })
 }
 
+// Pause stops the target's processes with SIGSTOP, until Resume. None that runs is an error.
+func (t Target) Pause(ctx context.Context) error {
+	return t.eachRunning(func(k *Kubelet) (int, error) { return k.Pause(ctx, t.selector) })
+}
+
+// Resume lets the target's processes go on. None that runs is an error.
+func (t Target) Resume(ctx context.Context) error {
+	return t.eachRunning(func(k *Kubelet) (int, error) { return k.Resume(ctx, t.selector) })
+}
+
 // each calls do for each kubelet, which returns how many pods it found; none at all is an error.
 func (t Target) each(do func(*Kubelet) (pods int, err error)) error {
+	return t.some(fmt.Errorf("no pod of the lab is %s", t.name), do)
+}
+
+// eachRunning calls do for each kubelet, which returns how many pods with a process it found; none at all is an error.
+func (t Target) eachRunning(do func(*Kubelet) (pods int, err error)) error {
+	return t.some(fmt.Errorf("no process of %s runs", t.name), do)
+}
+
+func (t Target) some(none error, do func(*Kubelet) (pods int, err error)) error {
 	var errs []error
 	pods := 0
 	for _, k := range t.kubelets {
@@ -77,7 +96,7 @@ func (t Target) each(do func(*Kubelet) (pods int, err error)) error {
 		errs = append(errs, err)
 	}
 	if pods == 0 {
-		errs = append(errs, fmt.Errorf("no pod of the lab is %s", t.name))
+		errs = append(errs, none)
 	}
 	return errors.Join(errs...)
 }
@@ -89,6 +108,11 @@ func (t Target) Running() int {
 		running += k.running(t.selector)
 	}
 	return running
+}
+
+// Paused says whether any of the target's pods is paused.
+func (t Target) Paused() bool {
+	return slices.ContainsFunc(t.kubelets, func(k *Kubelet) bool { return k.paused(t.selector) })
 }
 
 // Logs returns the paths of the logs of the target's containers, the one that was written to last at the end.

@@ -46,7 +46,9 @@ func (w *worker) start(ctx context.Context, c *container) {
 	}
 	c.runs(process, stopSignal, time.Now())
 	w.node.events.Eventf(w.pod, corev1.EventTypeNormal, "Started", "Started container %s", c.spec.Name)
-	w.processes.Add(1)
+	if w.processes.Add(1) == 1 {
+		w.paused.Store(false) // What was paused has ended.
+	}
 	go func() {
 		<-process.Done()
 		w.processes.Add(-1)

@@ -28,6 +28,8 @@ type worker struct {
 	done chan struct{}
 	// processes is how many of its containers run.
 	processes atomic.Int32
+	// paused says that the processes, if any, were sent SIGSTOP.
+	paused atomic.Bool
 
 	state
 }

@@ -54,6 +54,8 @@ type Runner struct {
 	processes []*proc.Process
 	// wanted is set by Start and taken back by Stop and Kill: a part that is wanted and does not run has ended by itself.
 	wanted bool
+	// paused is set by Pause, for the processes that there are.
+	paused bool
 }
 
 // NewRunner returns a runner for a part that writes to the log.
@@ -83,13 +85,13 @@ func (r *Runner) Restart(ctx context.Context) error {
 	if !r.wanted {
 		return nil
 	}
-	r.signal(syscall.SIGKILL)
+	r.kill()
 	return r.start(ctx)
 }
 
 func (r *Runner) start(ctx context.Context) error {
 	if err := r.startProcesses(ctx); err != nil {
-		r.signal(syscall.SIGKILL)
+		r.kill()
 		return fmt.Errorf("start %s: %w%s", r.part.Name, err, Tail(r.logPath))
 	}
 	return nil
@@ -102,7 +104,7 @@ func (r *Runner) startProcesses(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.processes = nil
+	r.processes, r.paused = nil, false
 	for _, p := range r.part.Processes {
 		if p.ReadyFile != "" { // What a run before this one left is no sign.
 			if err := os.Remove(r.host.Path(p.ReadyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -171,7 +173,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.wanted = false
-	var errs []error
+	errs := []error{r.resume()} // One that is paused can't end in the ordinary way.
 	for _, process := range slices.Backward(r.processes) {
 		errs = append(errs, process.Stop(ctx, stopGrace))
 	}
@@ -187,8 +189,44 @@ func (r *Runner) Kill(context.Context) error {
 		return fmt.Errorf("%s does not run", r.part.Name)
 	}
 	r.wanted = false
-	r.signal(syscall.SIGKILL)
+	r.kill()
 	return nil
+}
+
+// Pause stops all processes of the part where they are, until Resume. One that does not run is an error.
+func (r *Runner) Pause(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.running() {
+		return fmt.Errorf("%s does not run", r.part.Name)
+	}
+	r.paused = true
+	return r.tell(syscall.SIGSTOP)
+}
+
+// Resume ends what Pause began. One that does not run is an error, one that is not paused is left alone.
+func (r *Runner) Resume(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.running() {
+		return fmt.Errorf("%s does not run", r.part.Name)
+	}
+	return r.resume()
+}
+
+func (r *Runner) resume() error {
+	if !r.paused {
+		return nil
+	}
+	r.paused = false
+	return r.tell(syscall.SIGCONT)
+}
+
+// Paused says whether it runs and is paused.
+func (r *Runner) Paused() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.paused && r.running()
 }
 
 // Running says whether all of its processes run.
@@ -212,11 +250,18 @@ func (r *Runner) ended() *proc.Process {
 	return nil
 }
 
-// signal sends a signal to all processes and waits for their end.
-func (r *Runner) signal(signal os.Signal) {
+// tell sends a signal to all processes.
+func (r *Runner) tell(signal os.Signal) error {
+	var errs []error
 	for _, process := range r.processes {
-		_ = process.Signal(signal) // A process that can't be reached has ended.
+		errs = append(errs, process.Signal(signal))
 	}
+	return errors.Join(errs...)
+}
+
+// kill kills all processes and waits for their end.
+func (r *Runner) kill() {
+	_ = r.tell(syscall.SIGKILL) // A process that can't be reached has ended.
 	for _, process := range r.processes {
 		<-process.Done()
 	}

@@ -77,6 +77,40 @@ func TestStartStopAndKill(t *testing.T) {
 	g.Expect(strings.Count(string(text), "serving")).To(Equal(3), "one log over all starts, each process started once")
 }
 
+func TestPausedOneIsThereAndDoesNothing(t *testing.T) {
+	g := NewWithT(t)
+	r := newRunner(t, `trap 'echo in the ordinary way; exit' TERM; echo $$ > /run/pid; touch "$1"; while :; do sleep 0.01; done`)
+	g.Expect(r.Pause(t.Context())).To(MatchError("thing does not run"))
+	g.Expect(r.Resume(t.Context())).To(MatchError("thing does not run"))
+	g.Expect(r.Start(t.Context())).To(Succeed())
+	logs, err := r.Logs()
+	g.Expect(err).NotTo(HaveOccurred())
+	pid, err := os.ReadFile(filepath.Join(filepath.Dir(logs[0]), "rootfs", "run", "pid"))
+	g.Expect(err).NotTo(HaveOccurred())
+	state := func() (string, error) {
+		stat, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(pid)), "stat"))
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		return rest[:1], err
+	}
+	const stopped = "T"
+	g.Expect(r.Resume(t.Context())).To(Succeed(), "one that is not paused")
+	g.Expect(r.Pause(t.Context())).To(Succeed())
+	g.Eventually(state).Should(Equal(stopped))
+	g.Expect([]bool{r.Running(), r.Paused()}).To(Equal([]bool{true, true}))
+	g.Expect(r.Resume(t.Context())).To(Succeed())
+	g.Eventually(state).ShouldNot(Equal(stopped))
+	g.Expect(r.Paused()).To(BeFalse())
+
+	g.Expect(r.Pause(t.Context())).To(Succeed())
+	g.Expect(r.Stop(t.Context())).To(Succeed())
+	g.Expect(os.ReadFile(logs[0])).To(ContainSubstring("in the ordinary way"))
+	g.Expect(r.Start(t.Context())).To(Succeed())
+	g.Expect(r.Paused()).To(BeFalse())
+	g.Expect(r.Pause(t.Context())).To(Succeed())
+	g.Expect(r.Kill(t.Context())).To(Succeed())
+	g.Expect(r.Running()).To(BeFalse())
+}
+
 func TestSecondProcessWaitsForTheFirst(t *testing.T) {
 	g := NewWithT(t)
 	r := newRunner(t, `mkfifo /run/fifo; touch "$1"; exec sleep 1000`, `test -p /run/fifo && touch "$1" && exec sleep 1000`)

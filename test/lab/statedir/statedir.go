@@ -41,6 +41,8 @@ type Lab struct {
 	Router router.Kind
 	// Herald says whether Herald is installed.
 	Herald bool
+	// Audit says whether the API server notes every request.
+	Audit bool
 	// Checkout is the root of the source tree that the lab works from.
 	Checkout string
 	// Binaries are the paths of the control plane's programs by name, Self that of the lab's own, HeraldBinaries the
@@ -63,6 +65,9 @@ func (d Dir) Socket() string { return d.Path("control.sock") }
 func (d Dir) LogPath(name string) string {
 	return d.Path("logs", strings.ReplaceAll(name, "/", "_")+".log")
 }
+
+// AuditLog is where the API server of a lab with Audit notes every request, as lines of JSON.
+func (d Dir) AuditLog() string { return d.LogPath("audit") }
 
 // KubectlEnv is the environment with which kubectl is an administrator's, and keeps what it learns in the directory.
 func (d Dir) KubectlEnv() []string {

@@ -30,6 +30,10 @@ func (s *Supervisor) handle(ctx context.Context, verb control.Verb, name string)
 		err = s.with(name, func(u unit) error { return u.Stop(ctx) })
 	case control.Kill:
 		err = s.with(name, func(u unit) error { return u.Kill(ctx) })
+	case control.Pause:
+		err = s.with(name, func(u unit) error { return u.Pause(ctx) })
+	case control.Resume:
+		err = s.with(name, func(u unit) error { return u.Resume(ctx) })
 	case control.Logs:
 		err = s.with(name, func(u unit) (err error) {
 			answer.Paths, err = u.Logs()
@@ -67,11 +71,12 @@ func (s *Supervisor) startAgain(ctx context.Context, name string) error {
 func (s *Supervisor) status() []control.PartStatus {
 	var list []control.PartStatus
 	for _, name := range slices.Sorted(maps.Keys(s.parts)) {
-		list = append(list, control.PartStatus{Name: name, Running: s.parts[name].Running()})
+		part := s.parts[name]
+		list = append(list, control.PartStatus{Name: name, Running: part.Running(), Paused: part.Paused()})
 	}
 	for _, name := range s.heraldPods() {
 		pods, _ := s.fleet.Find(name)
-		list = append(list, control.PartStatus{Name: name, Running: pods.Running() > 0})
+		list = append(list, control.PartStatus{Name: name, Running: pods.Running() > 0, Paused: pods.Paused()})
 	}
 	return list
 }

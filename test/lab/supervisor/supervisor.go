@@ -69,9 +69,13 @@ func newSupervisor(dir statedir.Dir, reporter *Reporter) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
+	parts := cluster.New(rack, lab.Binaries, dir)
+	if lab.Audit {
+		parts = parts.Audited()
+	}
 	return &Supervisor{
 		dir: dir, lab: lab, rack: rack, reporter: reporter,
-		cluster: cluster.New(rack, lab.Binaries, dir),
+		cluster: parts,
 		log:     funcr.New(func(prefix, args string) { fmt.Fprintln(os.Stderr, prefix, args) }, funcr.Options{LogTimestamp: true}),
 		parts:   map[string]*part.Runner{},
 		fleet:   kubelet.Fleet{},

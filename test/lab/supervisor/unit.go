@@ -18,8 +18,15 @@ type unit interface {
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error
 	Kill(ctx context.Context) error
+	pausable
 	// Logs returns the paths of its logs.
 	Logs() ([]string, error)
+}
+
+// pausable is what can be stopped where it is, with SIGSTOP, and go on later.
+type pausable interface {
+	Pause(ctx context.Context) error
+	Resume(ctx context.Context) error
 }
 
 var (

@@ -43,6 +43,8 @@ BIRD or FRR as top-of-rack routers, a client outside, and Herald. It touches not
 		p.verbCommand(control.Start, "start NAME", "Start a process that was stopped or killed, and wait until it is ready"),
 		p.verbCommand(control.Stop, "stop NAME", "End a process in the ordinary way"),
 		p.verbCommand(control.Kill, "kill NAME", "Kill a process with SIGKILL"),
+		p.verbCommand(control.Pause, "pause NAME", "Stop a process with SIGSTOP: it is there and does nothing"),
+		p.verbCommand(control.Resume, "resume NAME", "Let a process that was paused go on"),
 		p.verbCommand(control.Cut, "cut HOST", "Take a host's links down"),
 		p.verbCommand(control.Mend, "mend HOST", "Take a host's links up again"),
 	)
@@ -160,14 +162,21 @@ func (p *program) statusCommand() *cobra.Command {
 			}
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, part := range answer.Parts {
-				state := "stopped"
-				if part.Running {
-					state = "running"
-				}
-				fmt.Fprintf(table, "%s\t%s\n", part.Name, state)
+				fmt.Fprintf(table, "%s\t%s\n", part.Name, state(part))
 			}
 			return table.Flush()
 		},
+	}
+}
+
+func state(part control.PartStatus) string {
+	switch {
+	case part.Paused:
+		return "paused"
+	case part.Running:
+		return "running"
+	default:
+		return "stopped"
 	}
 }
 

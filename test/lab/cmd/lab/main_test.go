@@ -99,9 +99,11 @@ func TestLabFromUpToDown(t *testing.T) {
 	t.Run("kubectl reaches the cluster", func(t *testing.T) { testKubectl(t, l) })
 	t.Run("pods run and are reached", func(t *testing.T) { testPod(t, l) })
 	t.Run("processes stop, start and are killed", func(t *testing.T) { testProcesses(t, l) })
+	t.Run("processes are paused and go on", func(t *testing.T) { testPause(t, l) })
 	t.Run("links are cut and mended", func(t *testing.T) { testLinks(t, l) })
 	t.Run("down leaves nothing", func(t *testing.T) {
 		g := NewWithT(t)
+		l.run(t, "pause", "tor-2")
 		before := observe(t, l.dir)
 		g.Expect(before.left(t)).NotTo(BeEmpty())
 		l.run(t, "down")
@@ -189,40 +191,6 @@ func testPod(t *testing.T, l cli) {
 	testExecEndsWithItsCaller(t, l, "pod/default/echo")
 	g.Expect(l.try(t.Context(), "", "exec", "pod/default/missing", "--", "true").stderr).To(ContainSubstring("pod/default/missing"))
 	l.run(t, "kubectl", "delete", "pod", "echo", "--grace-period=0", "--force")
-}
-
-func testProcesses(t *testing.T, l cli) {
-	t.Helper()
-	g := NewWithT(t)
-	running := func(name string) string {
-		for line := range strings.Lines(l.run(t, "status")) {
-			if fields := strings.Fields(line); fields[0] == name {
-				return fields[1]
-			}
-		}
-		return "unknown"
-	}
-	g.Expect(running("etcd")).To(Equal("running"))
-	g.Expect(running("kube-proxy/node-2")).To(Equal("running"))
-
-	l.run(t, "stop", "tor")
-	l.run(t, "stop", "tor")
-	g.Expect(running("tor")).To(Equal("stopped"))
-	g.Expect(l.try(t.Context(), "", "kill", "tor").stderr).To(ContainSubstring("tor does not run"))
-	l.run(t, "start", "tor")
-	l.run(t, "start", "tor")
-	g.Expect(running("tor")).To(Equal("running"))
-	l.run(t, "exec", "tor", "--", "birdc", "show", "status")
-
-	l.run(t, "kill", "kube-apiserver")
-	g.Expect(running("kube-apiserver")).To(Equal("stopped"))
-	g.Expect(l.try(t.Context(), "", "kubectl", "get", "nodes").status).NotTo(BeZero())
-	l.run(t, "start", "kube-apiserver")
-	l.run(t, "kubectl", "get", "nodes")
-	g.Expect(running("kube-controller-manager")).To(Equal("running"))
-
-	g.Expect(l.run(t, "logs", "kube-apiserver")).To(ContainSubstring("Serving securely"))
-	g.Expect(l.try(t.Context(), "", "logs", "kubelet").stderr).To(ContainSubstring(`no "kubelet" in this lab: there are etcd, kube-apiserver`))
 }
 
 func testLinks(t *testing.T, l cli) {

@@ -22,8 +22,8 @@ import (
 // upOptions are the flags of "lab up".
 type upOptions struct {
 	topology.Options
-	router   string
-	noHerald bool
+	router          string
+	noHerald, audit bool
 }
 
 func (p *program) upCommand() *cobra.Command {
@@ -42,7 +42,7 @@ func (p *program) upCommand() *cobra.Command {
 			if _, err := topology.New(o.Options); err != nil {
 				return err
 			}
-			description := statedir.Lab{Options: o.Options, Router: kind, Herald: !o.noHerald}
+			description := statedir.Lab{Options: o.Options, Router: kind, Herald: !o.noHerald, Audit: o.audit}
 			return up(cmd.Context(), dir, description, cmd.ErrOrStderr())
 		},
 	}
@@ -52,6 +52,7 @@ func (p *program) upCommand() *cobra.Command {
 	flags.StringVar(&o.router, "tor", string(router.BIRD), "what the routers run: bird or frr")
 	flags.BoolVar(&o.IPv6, "ipv6", false, "make it dual stack")
 	flags.BoolVar(&o.noHerald, "no-herald", false, "leave Herald out")
+	flags.BoolVar(&o.audit, "audit", false, "have the API server note every request in logs/audit.log of the lab's directory")
 	return cmd
 }
 
