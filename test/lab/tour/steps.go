@@ -21,7 +21,7 @@ const (
 func steps() []func(*facts) step {
 	return []func(*facts) step{
 		rack, peering, clusterIPs, deployment, service, fromOutside, local, stillMasqueraded, externalIPs, withdrawn,
-		assignment, clientAddress, whatHeraldSays,
+		assignment, clientAddress, whatHeraldSays, assignedByHerald,
 	}
 }
 
