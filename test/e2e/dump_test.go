@@ -31,7 +31,7 @@ func (r *rack) dumpIfFailed(ctx context.Context) {
 	}
 	add("route events", tail(strings.Join(r.since(make([]harness.Mark, len(r.routers))), "\n")), nil)
 	for _, what := range []string{
-		"bgpnodes,bgppeers,bgpconfigurations -o yaml", "services,endpointslices -o yaml", "pods -A -o wide", "events -A",
+		"bgpnodes,bgppeers,bgpconfigurations,externalippools -o yaml", "services,endpointslices -o yaml", "pods -A -o wide", "events -A",
 	} {
 		output, err := r.Kubectl(ctx, append([]string{"get"}, strings.Fields(what)...)...)
 		add("kubectl get "+what, output, err)

@@ -3,15 +3,10 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/herald-network/herald/test/lab/topology"
 )
 
 // Blocks of the address plan.
@@ -20,11 +15,14 @@ const (
 	externalBlock   = "192.168.3.0/24"
 	clusterBlockV6  = "fd00:49::/112"
 	externalBlockV6 = "2001:db8:3::/120"
+	balancerBlock   = "192.168.4.0/24"
+	balancerBlockV6 = "2001:db8:4::/120"
 )
 
 const asNumber = 64512
 
-// blocks returns what the base configuration allows, and so what is advertised from every node.
+// blocks returns what is advertised from every node, whatever Services there are: of what the base configuration allows
+// all that is aggregated.
 func blocks(r *rack) []string {
 	if len(r.plan.Subnets) == 1 {
 		return []string{clusterBlock, externalBlock}
@@ -33,7 +31,11 @@ func blocks(r *rack) []string {
 }
 
 func baseConfiguration(r *rack) string {
-	return configuration("default", clusterIPs(clusterBlocks(r)...)+externalIPs(externalBlocks(r)...))
+	return configuration("default", baseBlocks(r))
+}
+
+func baseBlocks(r *rack) string {
+	return clusterIPs(clusterBlocks(r)...) + externalIPs(externalBlocks(r)...) + loadBalancerIPs(balancerBlocks(r)...)
 }
 
 func clusterBlocks(r *rack) []string {
@@ -50,6 +52,13 @@ func externalBlocks(r *rack) []string {
 	return []string{externalBlock, externalBlockV6}
 }
 
+func balancerBlocks(r *rack) []string {
+	if len(r.plan.Subnets) == 1 {
+		return []string{balancerBlock}
+	}
+	return []string{balancerBlock, balancerBlockV6}
+}
+
 // configuration returns a BGPConfiguration; spec is its YAML, indented by two.
 func configuration(name, spec string) string {
 	return fmt.Sprintf(`---
@@ -63,6 +72,11 @@ spec:
 
 func clusterIPs(blocks ...string) string  { return blockList("serviceClusterIPs", blocks) }
 func externalIPs(blocks ...string) string { return blockList("serviceExternalIPs", blocks) }
+
+// loadBalancerIPs allows blocks of which each address is advertised by itself.
+func loadBalancerIPs(blocks ...string) string {
+	return strings.ReplaceAll(blockList("serviceLoadBalancerIPs", blocks), "- cidr: ", "- aggregation: Disabled\n    cidr: ")
+}
 
 func blockList(field string, blocks []string) string {
 	text := "  " + field + ":\n"
@@ -147,96 +161,9 @@ spec:
 `, name, node)
 }
 
-// service is a Service in front of echo servers.
-type service struct {
-	name string
-	// app is the label of its pods; "echo" where empty.
-	app         string
-	local       bool
-	port        int
-	externalIPs []string
-	families    []corev1.IPFamily
-}
-
-func (s service) manifest() string {
-	policy, app, port := "Cluster", "echo", 80
-	if s.local {
-		policy = "Local"
-	}
-	if s.app != "" {
-		app = s.app
-	}
-	if s.port != 0 {
-		port = s.port
-	}
-	text := fmt.Sprintf(`---
-apiVersion: v1
-kind: Service
-metadata:
-  name: %s
-spec:
-  type: NodePort
-  externalTrafficPolicy: %s
-  selector: {app: %s}
-  ports:
-  - port: %d
-    targetPort: 8080
-`, s.name, policy, app, port)
-	if len(s.externalIPs) > 0 {
-		text += "  externalIPs: ['" + strings.Join(s.externalIPs, "', '") + "']\n"
-	}
-	if len(s.families) > 0 {
-		text += fmt.Sprintf("  ipFamilies: [%s]\n", joined(s.families))
-	}
-	if len(s.families) > 1 {
-		text += "  ipFamilyPolicy: RequireDualStack\n"
-	}
-	return text
-}
-
-// createService creates a Service for the length of one case and returns its cluster IPs.
-func (r *rack) createService(ctx context.Context, s service) []string {
-	GinkgoHelper()
-	Expect(r.Apply(ctx, s.manifest())).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(r.delete(ctx, "service/"+s.name)).To(Succeed()) })
-	var created corev1.Service
-	Expect(r.api.Get(ctx, client.ObjectKey{Namespace: "default", Name: s.name}, &created)).To(Succeed())
-	return created.Spec.ClusterIPs
-}
-
 // reconfigure replaces the base configuration for the length of one case.
 func (r *rack) reconfigure(ctx context.Context, spec string) {
 	GinkgoHelper()
 	Expect(r.Replace(ctx, configuration("default", spec))).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(r.Replace(ctx, baseConfiguration(r))).To(Succeed()) })
-}
-
-// host returns the host route's prefix for an address.
-func host(address string) string {
-	addr := netip.MustParseAddr(address)
-	return netip.PrefixFrom(addr, addr.BitLen()).String()
-}
-
-// url returns the URL of an address.
-func url(address string) string {
-	return "http://" + netip.AddrPortFrom(netip.MustParseAddr(address), 80).String() + "/"
-}
-
-// outsideClient is the address of the outside client that answers name, in the family of the address.
-func (r *rack) outsideClient(address string) string {
-	client, _ := r.plan.Host(topology.External)
-	for _, addr := range client.Addresses() {
-		if addr.Is4() == netip.MustParseAddr(address).Is4() {
-			return addr.String()
-		}
-	}
-	return ""
-}
-
-func joined[T ~string](values []T) string {
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = string(v)
-	}
-	return strings.Join(words, ", ")
 }

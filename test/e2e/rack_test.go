@@ -39,7 +39,7 @@ type rack struct {
 	routerHosts []string
 
 	*harness.Lab
-	api     client.Client
+	api     client.WithWatch
 	routers []*harness.Router
 	plan    topology.Rack
 	kept    bool

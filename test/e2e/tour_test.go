@@ -8,7 +8,8 @@ import (
 func tourCases(r *rack) {
 	It("walks through the tour", func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) {
-			Expect(r.delete(ctx, "service/nginx", "deployment/nginx", "bgpconfigurations/default", "bgppeers --all")).To(Succeed())
+			Expect(r.delete(ctx, "service/nginx", "deployment/nginx", "externalippools --all", "bgpconfigurations/default",
+				"bgppeers --all")).To(Succeed())
 		})
 		page, err := r.Run(ctx, "tour")
 		AddReportEntry("tour", page, ReportEntryVisibilityFailureOrVerbose)

@@ -36,7 +36,7 @@ func (l *Lab) Config(ctx context.Context) (*rest.Config, error) {
 }
 
 // Client returns a client for the lab's API server, as Config has it.
-func (l *Lab) Client(ctx context.Context) (client.Client, error) {
+func (l *Lab) Client(ctx context.Context) (client.WithWatch, error) {
 	config, err := l.Config(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (l *Lab) Client(ctx context.Context) (client.Client, error) {
 			return nil, err
 		}
 	}
-	return client.New(config, client.Options{Scheme: scheme})
+	return client.NewWithWatch(config, client.Options{Scheme: scheme})
 }
 
 // Dial connects to a TCP address as it is seen from a host of the lab. The connection outlives the context and ends

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/herald-network/herald/test/lab/statedir"
 )
 
 // Lab is a running lab.
@@ -55,6 +57,9 @@ func Up(ctx context.Context, binaries Binaries, dir string, options ...string) (
 
 // Attach returns the lab that runs in a directory.
 func Attach(binaries Binaries, dir string) *Lab { return &Lab{dir: dir, binaries: binaries} }
+
+// AuditLog returns where the API server of a lab that was brought up with --audit notes every request.
+func (l *Lab) AuditLog() string { return statedir.Dir(l.dir).AuditLog() }
 
 // Down stops the lab and removes all that it left.
 func (l *Lab) Down(ctx context.Context) error {
