@@ -29,32 +29,39 @@ type options struct {
 	only string
 	// samples is how many changes are timed one after another, slow samples how many of those that wait for kube-proxy.
 	samples, slowSamples int
-	// services is the size of a burst, many that of a large cluster.
-	services, many int
+	// services is the size of a burst, assigned that of a large one that Herald has to assign addresses to, many that of a large
+	// cluster.
+	services, assigned, many int
 	// rounds is how often a failure or a start is repeated.
 	rounds int
 }
 
 // scenario measures one thing in a rack.
 type scenario struct {
-	name string
-	// routers is how many routers the rack has.
-	routers int
+	name    string
+	rack    shape
 	measure func(ctx context.Context, r *rack, o *options) ([]row, error)
 }
 
-// scenarios returns all of them in the order in which they disturb each other least.
+// scenarios returns all of them. Those of a shape run in one rack, in the order in which they disturb each other least.
 func scenarios() []scenario {
 	return []scenario{
-		{"memory-empty", 1, memoryEmpty},
-		{"address", 1, addressRouted},
-		{"endpoint", 1, endpointRouted},
-		{"answer", 1, addressAnswers},
-		{"burst", 1, burst},
-		{"start", 1, agentStart},
-		{"api-outage", 1, apiOutage},
-		{"memory-many", 1, memoryMany},
-		{"kill", 2, agentsKilled},
+		{"memory-empty", plain, memoryEmpty},
+		{"address", plain, addressRouted},
+		{"endpoint", plain, endpointRouted},
+		{"answer", plain, addressAnswers},
+		{"assign-one", plain, loadBalancersAssigned},
+		{"assign-external", plain, externalIPsAssigned},
+		{"assign-answer", plain, assignedAnswer},
+		{"assign-burst", plain, burstAssigned},
+		{"burst", plain, burst},
+		{"start", plain, agentStart},
+		{"api-outage", plain, apiOutage},
+		{"assign-many", large, manyAssigned},
+		{"takeover", large, takeovers},
+		{"memory-many", large, memoryMany},
+		{"assign-calls", audited, callsOfBurst},
+		{"kill", redundant, agentsKilled},
 	}
 }
 
@@ -79,6 +86,7 @@ func optionsFrom(flags *flag.FlagSet) *options {
 	flags.IntVar(&o.samples, "samples", 100, "changes that are timed one after another")
 	flags.IntVar(&o.slowSamples, "slow-samples", 30, "the same, where each waits for kube-proxy")
 	flags.IntVar(&o.services, "services", 1000, "Services that are created at once")
+	flags.IntVar(&o.assigned, "assigned", 5000, "Services that are created as fast as the API server takes them, for Herald to assign addresses to")
 	flags.IntVar(&o.many, "many", 10_000, "Services of a large cluster")
 	flags.IntVar(&o.rounds, "rounds", 3, "repetitions of a start or of a failure")
 	return o
@@ -100,15 +108,15 @@ func run(ctx context.Context, o *options) (err error) {
 	}
 	report := report{date: time.Now()}
 	var errs []error
-	for routers := 1; routers <= 2; routers++ {
+	for shape := range shapes {
 		var selected []scenario
 		for _, s := range scenarios() {
-			if s.routers == routers && only.MatchString(s.name) {
+			if s.rack == shape && only.MatchString(s.name) {
 				selected = append(selected, s)
 			}
 		}
 		if len(selected) > 0 {
-			errs = append(errs, inRack(ctx, binaries, routers, o, selected, &report))
+			errs = append(errs, inRack(ctx, binaries, shape, o, selected, &report))
 		}
 	}
 	fmt.Print(report.markdown())
@@ -116,10 +124,10 @@ func run(ctx context.Context, o *options) (err error) {
 }
 
 // inRack runs scenarios in a rack of their own. One that fails is reported, and the others go on.
-func inRack(ctx context.Context, binaries harness.Binaries, routers int, o *options, selected []scenario, to *report) (err error) {
-	r, err := startRack(ctx, binaries, o.dir, routers)
+func inRack(ctx context.Context, binaries harness.Binaries, shape shape, o *options, selected []scenario, to *report) (err error) {
+	r, err := startRack(ctx, binaries, o.dir, shape)
 	if err != nil {
-		return fmt.Errorf("start a rack with %d routers: %w", routers, err)
+		return fmt.Errorf("start a rack for %s: %w", selected[0].name, err)
 	}
 	defer func() { err = errors.Join(err, r.stop(context.WithoutCancel(ctx))) }()
 	if to.machine == "" {

@@ -76,15 +76,15 @@ const agentPort = 17901
 
 // scrape reads the metrics of a node's agent.
 func (r *rack) scrape(ctx context.Context, n node) (metrics, error) {
-	return get(ctx, r.agents, "https://"+netip.AddrPortFrom(n.address, agentPort).String()+"/metrics")
+	return get(ctx, r.scrapers, "https://"+netip.AddrPortFrom(n.address, agentPort).String()+"/metrics")
 }
 
 // scraper is the ServiceAccount of the rack's manifests that may read metrics.
 const scraper = "scraper"
 
-// agentClient returns a client for the metrics of agents, whose connections begin on a host of the rack. Its token is good
-// for longer than any scenario takes.
-func (r *rack) agentClient(ctx context.Context, host string) (*http.Client, error) {
+// scrapeClient returns a client for the metrics of agents and managers, whose connections begin on a host of the rack. Its token
+// is good for longer than any scenario takes.
+func (r *rack) scrapeClient(ctx context.Context, host string) (*http.Client, error) {
 	seconds := int64((24 * time.Hour).Seconds())
 	token := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: scraper}}
@@ -93,7 +93,7 @@ func (r *rack) agentClient(ctx context.Context, host string) (*http.Client, erro
 	}
 	return rest.HTTPClientFor(&rest.Config{
 		BearerToken:     token.Status.Token,
-		TLSClientConfig: rest.TLSClientConfig{Insecure: true}, // An agent's certificate is of its own making.
+		TLSClientConfig: rest.TLSClientConfig{Insecure: true}, // The certificates are of the processes' own making.
 		Timeout:         5 * time.Second,
 		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return r.Dial(ctx, host, address)
@@ -101,7 +101,7 @@ func (r *rack) agentClient(ctx context.Context, host string) (*http.Client, erro
 	})
 }
 
-// An agent is at rest when it used less than idleCPU of a core and decided nothing for idleSeconds on end.
+// A process is at rest when it used less than idleCPU of a core and decided nothing for idleSeconds on end.
 const (
 	idleSeconds = 5
 	idleCPU     = 0.02
@@ -109,6 +109,15 @@ const (
 
 // settle returns what the agent of a node tells once it is at rest.
 func (r *rack) settle(ctx context.Context, n node) (metrics, error) {
+	told, err := settle(ctx, func(ctx context.Context) (metrics, error) { return r.scrape(ctx, n) })
+	if err != nil {
+		return nil, fmt.Errorf("wait until the agent on %s is at rest: %w", n.name, err)
+	}
+	return told, nil
+}
+
+// settle looks every second at what a process tells, and returns it once the process is at rest.
+func settle(ctx context.Context, look func(context.Context) (metrics, error)) (metrics, error) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var last metrics
@@ -116,9 +125,9 @@ func (r *rack) settle(ctx context.Context, n node) (metrics, error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait until the agent on %s is at rest: %w", n.name, ctx.Err())
+			return nil, ctx.Err()
 		}
-		now, err := r.scrape(ctx, n)
+		now, err := look(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +139,7 @@ func (r *rack) settle(ctx context.Context, n node) (metrics, error) {
 	return last, nil
 }
 
-// isIdle says whether an agent had nothing to do in the second between two looks.
+// isIdle says whether a process had nothing to do in the second between two looks.
 func isIdle(before, after metrics) bool {
 	change := func(name string) float64 { return after.sum(name, nil) - before.sum(name, nil) }
 	return before != nil && change("process_cpu_seconds_total") <= idleCPU && change("herald_compute_duration_seconds") == 0

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/discovery"
@@ -34,15 +33,15 @@ var rackManifests string
 var secondRouterManifests string
 
 // rack is a lab in which every node peers with every router, runs an echo server and may advertise host routes for
-// LoadBalancers.
+// LoadBalancers and external IPs, and whose pools have more addresses of both kinds than any scenario takes.
 type rack struct {
 	*harness.Lab
-	api client.Client
-	// config is how the API server is reached, server a client for it that knows no objects; agents reaches agents.
-	config         *rest.Config
-	server, agents *http.Client
-	routers        []*harness.Router
-	nodes          []node
+	api client.WithWatch
+	// config is how the API server is reached, server a client for it that knows no objects; scrapers reaches agents and managers.
+	config           *rest.Config
+	server, scrapers *http.Client
+	routers          []*harness.Router
+	nodes            []node
 }
 
 // node is a node with its address and that of its echo server.
@@ -52,8 +51,8 @@ type node struct {
 }
 
 // startRack brings a rack up and returns when its routers route the block that every node advertises.
-func startRack(ctx context.Context, binaries harness.Binaries, dir string, routers int) (_ *rack, err error) {
-	lab, err := harness.Up(ctx, binaries, dir, "--nodes", strconv.Itoa(nodeCount), "--tors", strconv.Itoa(routers))
+func startRack(ctx context.Context, binaries harness.Binaries, dir string, shape shape) (_ *rack, err error) {
+	lab, err := harness.Up(ctx, binaries, dir, shape.options()...)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +62,7 @@ func startRack(ctx context.Context, binaries harness.Binaries, dir string, route
 			err = errors.Join(err, r.stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	plan, err := topology.New(topology.Options{Nodes: nodeCount, Routers: routers})
+	plan, err := topology.New(topology.Options{Nodes: nodeCount, Routers: shape.routers()})
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +79,28 @@ func startRack(ctx context.Context, binaries harness.Binaries, dir string, route
 	if err := r.configure(ctx); err != nil {
 		return nil, err
 	}
-	if r.agents, err = r.agentClient(ctx, topology.ControlPlane); err != nil {
+	if r.scrapers, err = r.scrapeClient(ctx, topology.ControlPlane); err != nil {
 		return nil, err
 	}
 	if err := r.findNodes(ctx, plan); err != nil {
 		return nil, err
 	}
-	_, err = r.await(ctx, r.mark(), routes{netip.MustParsePrefix("10.49.0.0/16"): r.nextHops()})
+	if _, err = r.await(ctx, r.mark(), routes{netip.MustParsePrefix("10.49.0.0/16"): r.nextHops()}); err != nil {
+		return nil, err
+	}
+	if shape == large {
+		err = r.stopProxies(ctx)
+	}
 	return r, err
+}
+
+func (r *rack) stopProxies(ctx context.Context) error {
+	for _, n := range r.nodes {
+		if _, err := r.Run(ctx, "stop", "kube-proxy/"+n.name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // connect makes the clients.

@@ -64,6 +64,15 @@ func (s samples) each() string {
 	return strings.Join(texts, ", ") + " s"
 }
 
+// finely returns the same, to the millisecond.
+func (s samples) finely() string {
+	texts := make([]string, 0, len(s))
+	for _, d := range s {
+		texts = append(texts, milliseconds(d))
+	}
+	return strings.Join(texts, ", ") + " ms"
+}
+
 // milliseconds returns two significant digits at least.
 func milliseconds(d time.Duration) string {
 	ms := float64(d) / float64(time.Millisecond)

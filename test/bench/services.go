@@ -14,10 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Addresses are taken from two ranges: one for the Services that come in bulk, one for those that are timed one by one.
+// The benchmark takes addresses from two ranges: one for the Services that come in bulk, one for those that are timed one by
+// one. Herald takes those of LoadBalancers from a third.
 const (
 	bulkRange   = "10.100.0.0"
 	singleRange = "10.101.0.0"
+	poolRange   = "10.102.0.0"
 )
 
 // parallelism is how many Services are created at the same time.
@@ -39,15 +41,19 @@ func addressOf(first string, i int) netip.Addr {
 
 func hostRoute(address netip.Addr) netip.Prefix { return netip.PrefixFrom(address, address.BitLen()) }
 
-// newService returns a Service of type LoadBalancer whose addresses are nobody's business: without a class, and without
-// node ports, of which there are not enough.
+// byHand is the class of the Services of type LoadBalancer that the benchmark itself gives their addresses.
+const byHand = "bench.herald.network/by-hand"
+
+// newService returns a Service of type LoadBalancer whose addresses are the benchmark's own business, without node ports, of
+// which there are not enough.
 func newService(group, name string, policy corev1.ServiceExternalTrafficPolicy) *corev1.Service {
-	allocate := false
+	allocate, class := false, byHand
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{groupLabel: group}},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: policy, AllocateLoadBalancerNodePorts: &allocate,
-			Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(echoPort)}},
+			LoadBalancerClass: &class,
+			Ports:             []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(echoPort)}},
 		},
 	}
 }
