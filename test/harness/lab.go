@@ -99,8 +99,13 @@ func (l *Lab) Apply(ctx context.Context, manifests string) error {
 
 // Replace replaces objects by manifests in YAML, so that no field is left of what they were.
 func (l *Lab) Replace(ctx context.Context, manifests string) error {
-	_, err := l.run(ctx, manifests, "kubectl", "replace", "-f", "-")
-	return err
+	for {
+		// kubectl reads each object and puts it back, and a status that is written in between is a conflict: a person tries again.
+		_, err := l.run(ctx, manifests, "kubectl", "replace", "-f", "-")
+		if err == nil || !strings.Contains(err.Error(), "Error from server (Conflict)") || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 func (l *Lab) run(ctx context.Context, input string, args ...string) (string, error) {
