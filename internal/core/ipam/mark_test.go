@@ -25,6 +25,7 @@ func TestMarkMessage(t *testing.T) {
 		"an address of no pool":  {[]ipam.Assignment{{Address: four.Address}}, "", "192.168.4.1 from no ExternalIPPool"},
 		"only a text":            {nil, "192.168.4.1 is in use", "192.168.4.1 is in use"},
 		"a text like a mark":     {nil, "192.168.4.1 from ExternalIPPool public", "; 192.168.4.1 from ExternalIPPool public"},
+		"a pool that is none":    {nil, "192.168.4.1 from ExternalIPPool public or so", "192.168.4.1 from ExternalIPPool public or so"},
 		"nothing":                {nil, "", ""},
 		"a text that is no mark": {nil, "a from ExternalIPPool b, 192.168.4.1 from ExternalIPPool c", "a from ExternalIPPool b, 192.168.4.1 from ExternalIPPool c"},
 	}
