@@ -54,8 +54,11 @@ func admissionCases(r *rack) {
 		routed := func() int { return len(r.routers[0].Prefixes()) }
 		before := routed()
 
-		output, ok := r.Say(ctx, configuration("default", clusterIPs(clusterBlocks(r)...)), "replace", "--dry-run=server", "-f", "-")
-		Expect(ok).To(BeTrue(), output)
+		var output string
+		Eventually(ctx, func() (ok bool) { // A status that is written meanwhile is a conflict.
+			output, ok = r.Say(ctx, configuration("default", clusterIPs(clusterBlocks(r)...)), "replace", "--dry-run=server", "-f", "-")
+			return ok
+		}, soon, cliInterval).Should(BeTrue(), func() string { return output })
 		gone := len(externalBlocks(r)) + 1
 		Expect(output).To(ContainSubstring(fmt.Sprintf("Warning: this change withdraws %s and %d other prefix", externalBlock, gone-1)))
 		Expect(output).To(ContainSubstring("from 3 nodes"))
