@@ -25,13 +25,13 @@ func leaderCases(r *rack) {
 		})
 		count := 0
 		// while creates a fifth of the Services, and half of it later has a leader's replica be done something to.
-		while := func(verb control.Verb, replica string) {
+		while := func(verb control.Verb, target string) {
 			GinkgoHelper()
 			done := make(chan error, 1)
 			for i := range fifth {
 				if i == fifth/2 {
 					go func() {
-						_, err := r.Run(ctx, string(verb), replica)
+						_, err := r.Run(ctx, string(verb), target)
 						done <- err
 					}()
 				}
@@ -40,18 +40,16 @@ func leaderCases(r *rack) {
 			}
 			Expect(<-done).To(Succeed())
 		}
-		replica := func(leader string) string { return "manager/" + r.nodeOf(ctx, leader) }
 		DeferCleanup(func(ctx SpecContext) { r.expectManagers(ctx) })
 
 		By("killing the leader")
-		first := r.leader(ctx)
 		holder := *r.lock(ctx).Spec.HolderIdentity
-		while(control.Kill, replica(first))
+		while(control.Kill, replica(r.leader(ctx)))
 		r.awaitOtherHolder(ctx, holder)
 
 		By("stopping the next where it is")
-		paused, holder := r.leader(ctx), *r.lock(ctx).Spec.HolderIdentity
-		asleep := replica(paused)
+		holder = *r.lock(ctx).Spec.HolderIdentity
+		asleep := replica(r.leader(ctx))
 		DeferCleanup(func(ctx SpecContext) { _, _ = r.Run(ctx, string(control.Resume), asleep) })
 		while(control.Pause, asleep)
 		r.awaitOtherHolder(ctx, holder)

@@ -26,10 +26,10 @@ func managerCases(r *rack) {
 	It("is led by another replica once the leader ends", func(ctx SpecContext) {
 		const peer = "led"
 		leader := r.leader(ctx)
-		_, err := r.Run(ctx, "stop", "manager/"+r.nodeOf(ctx, leader))
+		_, err := r.Run(ctx, "stop", replica(leader))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) {
-			_, err := r.Run(ctx, "start", "manager/"+r.nodeOf(ctx, leader))
+			_, err := r.Run(ctx, "start", replica(leader))
 			Expect(err).NotTo(HaveOccurred())
 			r.expectManagers(ctx)
 		})
@@ -46,7 +46,7 @@ func managerCases(r *rack) {
 	It("is led again within seconds when the leader crashes", func(ctx SpecContext) {
 		before := r.lock(ctx)
 		killed := time.Now()
-		_, err := r.Run(ctx, "kill", "manager/"+r.nodeOf(ctx, r.leader(ctx)))
+		_, err := r.Run(ctx, "kill", replica(r.leader(ctx)))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) { r.expectManagers(ctx) })
 		Eventually(ctx, func() string { return *r.lock(ctx).Spec.HolderIdentity }, takeover, cliInterval).
@@ -151,12 +151,8 @@ func (r *rack) leader(ctx context.Context) string {
 	return pod
 }
 
-func (r *rack) nodeOf(ctx context.Context, pod string) string {
-	GinkgoHelper()
-	p := &corev1.Pod{}
-	Expect(r.api.Get(ctx, client.ObjectKey{Namespace: namespace, Name: pod}, p)).To(Succeed())
-	return p.Spec.NodeName
-}
+// replica is what the lab calls one replica of the manager: there may be two on one node.
+func replica(pod string) string { return "pod/" + namespace + "/" + pod }
 
 func (r *rack) webhookSecret(ctx context.Context) *corev1.Secret {
 	GinkgoHelper()
