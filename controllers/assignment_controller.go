@@ -126,7 +126,7 @@ func (k assignmentKey) String() string {
 
 // SetupWithManager registers the reconciler. The manager's cache has to hold what clustercache.Objects says, BGPNodes, and
 // the Deployment. Events are the process's, shared with whoever else has news.
-func (r *AssignmentReconciler) SetupWithManager(_ context.Context, mgr ctrl.Manager, events *EventWriter) error {
+func (r *AssignmentReconciler) SetupWithManager(mgr ctrl.Manager, events *EventWriter) error {
 	registry := r.Registry
 	if registry == nil {
 		registry = ctrlmetrics.Registry

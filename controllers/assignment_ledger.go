@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -180,12 +181,7 @@ func concerns(object *corev1.Service, a *account) bool {
 
 // conditionOf returns the condition AddressAssigned of a Service, nil where it has none.
 func conditionOf(object *corev1.Service) *metav1.Condition {
-	for i := range object.Status.Conditions {
-		if object.Status.Conditions[i].Type == v1alpha1.ConditionAddressAssigned {
-			return &object.Status.Conditions[i]
-		}
-	}
-	return nil
+	return meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionAddressAssigned)
 }
 
 func keyOf(object metav1.Object) advertise.ServiceKey {

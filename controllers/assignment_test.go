@@ -448,8 +448,17 @@ func TestTheUsageOfPoolsIsTold(t *testing.T) {
 		if !known || usage.IPv4.Total.Int64() != 4 || usage.IPv4.Assigned != 4 || usage.Holders != 4 || usage.IPv6.Total.Sign() != 0 {
 			t.Errorf("the usage is %+v", usage)
 		}
-		if len(usage.First) != 3 || usage.First[0].Name != "b" || usage.First[2].Name != "d" {
-			t.Errorf("the first holders are %v", usage.First)
+		if usage.First != nil {
+			t.Errorf("%v are looked for, whom nobody asks about", usage.First)
+		}
+		clear(told)
+		if err := rig.Delete(t.Context(), rig.pool("public")); err != nil {
+			t.Fatal(err)
+		}
+		rig.settle()
+		usage, _ = rig.reconciler.Usage("public")
+		if told["public"] == 0 || len(usage.First) != 3 || usage.First[0].Name != "b" || usage.First[2].Name != "d" {
+			t.Errorf("of a pool that is being deleted the first holders are %v, and told are %v", usage.First, told)
 		}
 		if _, known := rig.reconciler.Usage("none"); known {
 			t.Error("the usage of a pool is known that there isn't")

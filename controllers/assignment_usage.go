@@ -18,11 +18,15 @@ func (r *AssignmentReconciler) Usage(pool string) (status.PoolUsage, bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p := l.pools[pool]; p == nil || !p.counted {
+	p := l.pools[pool]
+	if p == nil || !p.counted {
 		return status.PoolUsage{}, false
 	}
 	usage := status.PoolUsage{
 		IPv4: l.table.Usage(pool, bgp.IPv4), IPv6: l.table.Usage(pool, bgp.IPv6), Holders: l.table.HolderCount(pool),
+	}
+	if p.object.DeletionTimestamp == nil {
+		return usage, true // Nobody asks for names, and to find the first ones takes a look at all holders.
 	}
 	for key := range l.table.Holders(pool) {
 		usage.First = append(usage.First, key)

@@ -101,7 +101,7 @@ func (r *AssignmentReconciler) decide(ctx context.Context, key advertise.Service
 
 func (l *ledger) step(key advertise.ServiceKey, now time.Time) (step, error) {
 	a := l.accounts[key]
-	if a == nil || a.object.DeletionTimestamp != nil || isLeftAlone(a) {
+	if a == nil || a.object.DeletionTimestamp != nil || l.claims.LeaveAlone(a.object) {
 		return step{}, nil
 	}
 	if wait := a.losses.wait(now); wait > 0 {
@@ -125,12 +125,6 @@ func (l *ledger) step(key advertise.ServiceKey, now time.Time) (step, error) {
 		}
 	}
 	return s, nil
-}
-
-// isLeftAlone reports whether a Service of type LoadBalancer is nobody's: it has no class, and these are not Herald's.
-func isLeftAlone(a *account) bool {
-	spec := &a.object.Spec
-	return a.wants == 0 && spec.Type == corev1.ServiceTypeLoadBalancer && spec.LoadBalancerClass == nil
 }
 
 // carryOut takes a step. It returns how long to wait before the next look, 0 for none.

@@ -142,7 +142,7 @@ func (p parts) setUp(ctx context.Context, mgr ctrl.Manager, namespace string) er
 		p.policies.SetupWithManager(mgr),
 		p.secrets.SetupWithManager(mgr),
 		p.status.SetupWithManager(mgr, events),
-		p.assignment.SetupWithManager(ctx, mgr, events),
+		p.assignment.SetupWithManager(mgr, events),
 		p.certificates.SetupWithManager(mgr),
 		webhooks.Setup(ctx, mgr, clustercache.Source{
 			Reader: mgr.GetCache(), Namespace: namespace, Claims: p.assignment.Claims,

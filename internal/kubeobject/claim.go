@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/herald-network/herald/api/v1alpha1"
@@ -38,7 +39,7 @@ func (c Claims) Of(s *corev1.Service) ipam.Service {
 	}
 	c.readWish(s, &service)
 	var held holdings
-	if !c.leaves(s) {
+	if !c.LeaveAlone(s) {
 		held.marks = marksOf(s)
 	}
 	held.read(s)
@@ -47,8 +48,8 @@ func (c Claims) Of(s *corev1.Service) ipam.Service {
 	return service
 }
 
-// leaves reports whether a Service is left alone: its class would say whose it is, but it has none.
-func (c Claims) leaves(s *corev1.Service) bool {
+// LeaveAlone reports whether a Service is left alone, whatever it has: its class would say whose it is, but it has none.
+func (c Claims) LeaveAlone(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil && !c.DefaultLoadBalancer
 }
 
@@ -133,10 +134,8 @@ func marksOf(s *corev1.Service) marks {
 	if value := s.Annotations[v1alpha1.AnnotationAssigned]; value != "" {
 		m.external = ipam.ParseMarkAnnotation(value)
 	}
-	for i := range s.Status.Conditions {
-		if s.Status.Conditions[i].Type == v1alpha1.ConditionAddressAssigned {
-			m.loadBalancer = ipam.ParseMarkMessage(s.Status.Conditions[i].Message)
-		}
+	if condition := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionAddressAssigned); condition != nil {
+		m.loadBalancer = ipam.ParseMarkMessage(condition.Message)
 	}
 	return m
 }

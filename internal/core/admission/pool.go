@@ -15,11 +15,8 @@ import (
 	"github.com/herald-network/herald/internal/core/wording"
 )
 
-// Bounds of what is said of the Services that have addresses from a pool: the API server cuts a warning after 256 characters.
-const (
-	maxWarning = 250
-	maxHolders = 5
-)
+// maxHolders is how many Services a warning names at most.
+const maxHolders = 5
 
 // holder is a Service with addresses that Herald assigned to it from a pool.
 type holder struct {
@@ -80,7 +77,7 @@ func movedFrom(holders []holder) []string {
 	case 1:
 		h := holders[0]
 		return []string{wording.Cut(fmt.Sprintf("this change takes %s from Service %s, which gets another address %s",
-			h.text(), h.service, how), maxWarning)}
+			h.text(), h.service, how), wording.MaxWarning)}
 	default:
 		start := fmt.Sprintf("this change takes addresses from %d Services, each of which gets another %s: ", len(holders), how)
 		return []string{listed(start, holders, func(h holder) string { return h.service.String() + " (" + h.text() + ")" })}
@@ -110,7 +107,7 @@ func listed(start string, holders []holder, name func(holder) string) string {
 	for _, h := range holders[:min(len(holders), maxHolders)] {
 		first = append(first, name(h))
 	}
-	return wording.Cut(start+wording.Some(first, len(holders), maxWarning-len(start)), maxWarning)
+	return wording.Cut(start+wording.Some(first, len(holders), wording.MaxWarning-len(start)), wording.MaxWarning)
 }
 
 func (h holder) text() string {

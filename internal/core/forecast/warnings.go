@@ -6,9 +6,8 @@ import (
 	"github.com/herald-network/herald/internal/core/wording"
 )
 
-// Bounds of what is said: the API server cuts a warning after 256 characters, and all of them after 4,096.
+// Bounds of what is said: the API server cuts all warnings after 4,096 characters.
 const (
-	maxWarning  = 250
 	maxServices = 5
 	maxPeers    = 3
 )
@@ -22,8 +21,8 @@ func (f Forecast) Warnings() []string {
 	warnings = append(warnings, f.ofSessions("closes", func(s Sessions) []string { return s.Closed })...)
 	warnings = append(warnings, f.ofSessions("resets", func(s Sessions) []string { return s.Reset })...)
 	for i, w := range warnings {
-		if len(w) > maxWarning { // The name of an object, which is ASCII.
-			warnings[i] = w[:maxWarning-len("...")] + "..."
+		if len(w) > wording.MaxWarning { // The name of an object, which is ASCII.
+			warnings[i] = w[:wording.MaxWarning-len("...")] + "..."
 		}
 	}
 	return warnings
@@ -101,7 +100,7 @@ func (f Forecast) ofServices() []string {
 		for _, service := range f.Services[:min(len(f.Services), maxServices)] {
 			first = append(first, service.String())
 		}
-		return []string{start + wording.Some(first, len(f.Services), maxWarning-len(start))}
+		return []string{start + wording.Some(first, len(f.Services), wording.MaxWarning-len(start))}
 	}
 }
 

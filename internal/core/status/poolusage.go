@@ -18,7 +18,7 @@ type PoolUsage struct {
 	IPv4, IPv6 ipam.Usage
 	// Holders is how many Services have addresses from the pool that Herald assigned.
 	Holders int
-	// First are the first of them by namespace and name, up to MaxFirst.
+	// First are the first of them by namespace and name, up to MaxFirst, of a pool that is being deleted.
 	First []advertise.ServiceKey
 }
 

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// MaxWarning is how long a warning of admission may be, in bytes: the API server cuts it after 256 characters.
+const MaxWarning = 250
+
 // How many a message names before it counts the rest.
 const (
 	maxNodes    = 2

@@ -94,7 +94,7 @@ func (c *cluster) start() {
 	events := controllers.NewEventWriter(mgr.GetClient(), registry)
 	g.Expect(status.SetupWithManager(mgr, events)).To(Succeed())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context()))
-	g.Expect(assignment.SetupWithManager(ctx, mgr, events)).To(Succeed())
+	g.Expect(assignment.SetupWithManager(mgr, events)).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	c.stop = sync.OnceFunc(func() {
