@@ -122,9 +122,10 @@ func (r *rig) has(prefix string) func() bool {
 	}
 }
 
+// status returns what the agent reported, which is nothing before its first report.
 func (r *rig) status() v1alpha1.BGPNodeStatus {
 	var n v1alpha1.BGPNode
-	r.Expect(yaml.Unmarshal([]byte(r.kubectl("get", "bgpnode", "node-1", "-o", "yaml")), &n)).To(Succeed())
+	r.Expect(yaml.Unmarshal([]byte(r.kubectl("get", "bgpnode", "node-1", "--ignore-not-found", "-o", "yaml")), &n)).To(Succeed())
 	return n.Status
 }
 
