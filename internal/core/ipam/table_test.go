@@ -179,7 +179,10 @@ func TestARenouncedAddressThatASharerHadUntilThenRests(t *testing.T) {
 	c.wantAddresses(c.create("c"), "192.168.4.2")
 }
 
-func TestWhoWaitsForAnAddressByNameIsServedHoweverItIsFreed(t *testing.T) {
+// newContestedRack returns a rack in which two Services, first a and then b, have asked by name for 192.168.4.1, which no node
+// lists any more.
+func newContestedRack(t *testing.T) *rack {
+	t.Helper()
 	first := netip.MustParseAddr("192.168.4.1")
 	c := newRack(t, rackConfig())
 	c.table.SetListed(first, true, c.now)
@@ -187,6 +190,11 @@ func TestWhoWaitsForAnAddressByNameIsServedHoweverItIsFreed(t *testing.T) {
 	c.create("b", named("192.168.4.1"))
 	c.table.TakeTouched()
 	c.table.SetListed(first, false, c.now)
+	return c
+}
+
+func TestWhoWaitsForAnAddressByNameIsServedHoweverItIsFreed(t *testing.T) {
+	c := newContestedRack(t)
 	c.table.Serve(c.now)
 	c.wantTouched("a", "b")
 	if d := c.decide("b"); d.Reason != v1alpha1.ReasonAddressInUse {
