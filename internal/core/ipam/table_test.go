@@ -644,17 +644,7 @@ func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
 	}
 	c.create("d", named("192.168.4.1"))
 	c.create("e", named("192.168.9.9"), sharing("a"), others("10.0.0.1"))
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		c.delete(name)
-	}
-	c.now = c.now.Add(ipam.Rest)
-	c.table.Serve(c.now)
-	c.wantTouched()
-	for what, n := range c.table.Sizes() {
-		if n != 0 {
-			t.Errorf("there are %d %s left", n, what)
-		}
-	}
+	c.wantNothingLeftAfter("a", "b", "c", "d", "e")
 	if diff := cmp.Diff(map[string]int{}, maps.Collect(c.table.Waiting()), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("waiting (-want +got):\n%s", diff)
 	}

@@ -113,15 +113,5 @@ func TestTheAgeOfAServiceIsThatOfItsCreation(t *testing.T) {
 	c.table.TakeTouched()
 	c.table.Serve(c.now)
 	c.wantTouched("c")
-	for _, name := range []string{"b", "c", "d"} {
-		c.delete(name)
-	}
-	c.now = c.now.Add(ipam.Rest)
-	c.table.Serve(c.now)
-	c.wantTouched()
-	for what, n := range c.table.Sizes() {
-		if n != 0 {
-			t.Errorf("there are %d %s left", n, what)
-		}
-	}
+	c.wantNothingLeftAfter("b", "c", "d")
 }
