@@ -40,6 +40,20 @@ type Peer struct {
 	// family of Address, that it is the session's own local address, and in the other one that there is none: then no
 	// route of that family is sent.
 	NextHopIPv4, NextHopIPv6 netip.Addr
+	// Password of the connection; the zero Password is none.
+	Password Password
+	// TTL of the packets that are sent (IPv6: hop limit), 1 to 255; 0 leaves it to the kernel. Packets with a TTL below
+	// MinimumTTL are dropped (GTSM, RFC 5082); 0 takes any.
+	TTL, MinimumTTL uint8
+	// Passive says that the peer dials and the node listens, on ListenPort; ListenPort is 0 where it is not Passive.
+	Passive    bool
+	ListenPort uint16
+	// BFD watches the path to the peer.
+	BFD BFD
+	// Export is what of the node's paths the peer gets, and with which attributes.
+	Export ExportPolicy
+	// Draining marks every path as one that is about to go (GRACEFUL_SHUTDOWN, RFC 8326), so that the peer prefers others.
+	Draining bool
 }
 
 // IsInternal reports whether the session is iBGP.

@@ -62,6 +62,8 @@ type Session struct {
 	// LimitExceeded says that the session is closed because the peer sent more than MaxReceivedPrefixes, and that it is
 	// tried again only after minutes.
 	LimitExceeded bool
+	// BFD is the state of the peer's BFD session, BFDUnknown without one.
+	BFD BFDState
 }
 
 // Speaker is what was observed of a node's BGP speaker.

@@ -30,6 +30,14 @@ func PeerFields() []Field {
 		field("MaxReceivedPrefixes", None, func(p bgp.Peer) uint32 { return p.MaxReceivedPrefixes }),
 		field("NextHopIPv4", Readvertise, func(p bgp.Peer) any { return p.NextHopIPv4 }),
 		field("NextHopIPv6", Readvertise, func(p bgp.Peer) any { return p.NextHopIPv6 }),
+		field("Password", SessionDrop, func(p bgp.Peer) bgp.Password { return p.Password }),
+		field("TTL", None, func(p bgp.Peer) uint8 { return p.TTL }),
+		field("MinimumTTL", None, func(p bgp.Peer) uint8 { return p.MinimumTTL }),
+		field("Passive", SessionDrop, func(p bgp.Peer) bool { return p.Passive }),
+		field("ListenPort", SessionDrop, func(p bgp.Peer) uint16 { return p.ListenPort }),
+		field("BFD", None, func(p bgp.Peer) bgp.BFD { return p.BFD }),
+		field("Export", Readvertise, func(p bgp.Peer) bgp.ExportPolicy { return p.Export }),
+		field("Draining", Readvertise, func(p bgp.Peer) bool { return p.Draining }),
 	}
 }
 
