@@ -21,6 +21,9 @@ func PasswordOf(secret string) Password { return Password{secret: secret} }
 // IsSet reports whether there is a password.
 func (p Password) IsSet() bool { return p.secret != "" }
 
+// Length returns how many bytes it has.
+func (p Password) Length() int { return len(p.secret) }
+
 // Reveal returns the password itself, for the socket that it protects and the state file that only root can read.
 func (p Password) Reveal() string { return p.secret }
 

@@ -50,6 +50,9 @@ const (
 	maxRestartTime = 4095 * time.Second
 )
 
+// maxTTL is that of packets that no router has passed on (RFC 5082).
+const maxTTL = 255
+
 func checkPeer(p bgp.Peer) error {
 	restart := p.GracefulRestart
 	for _, rule := range []struct {
@@ -57,6 +60,7 @@ func checkPeer(p bgp.Peer) error {
 		want  string
 	}{
 		{p.Address.IsValid() && p.Address.Port() != 0, "Address: want an address and a port"},
+		{isLinkLocal(p.Address.Addr()) == (p.Address.Addr().Zone() != ""), "Address: want a zone where it is link-local, and only there"},
 		{p.ASN != 0, "ASN: want 1 to 4294967295"},
 		{p.LocalASN != 0, "LocalASN: want 1 to 4294967295"},
 		{p.RouterID.Is4(), "RouterID: want an IPv4 address"},
@@ -71,6 +75,10 @@ func checkPeer(p bgp.Peer) error {
 		{isOf(bgp.FamilyOf(p.Address.Addr()), p.SourceAddress), "SourceAddress: want an address of the same family as Address"},
 		{isOf(bgp.IPv4, p.NextHopIPv4), "NextHopIPv4: want an IPv4 address"},
 		{isOf(bgp.IPv6, p.NextHopIPv6), "NextHopIPv6: want an IPv6 address"},
+		{p.Password.Length() <= bgp.MaxPasswordLength, "Password: want at most 80 bytes"},
+		{!p.Password.IsSet() || p.Address.Addr().Zone() == "", "Password: want none with a link-local Address"},
+		{p.MinimumTTL == 0 || p.TTL == maxTTL, "TTL: want 255 with a MinimumTTL"},
+		{p.Passive == (p.ListenPort != 0), "ListenPort: want a port where the peer is Passive, and only there"},
 	} {
 		if !rule.holds {
 			return errors.New(rule.want)
@@ -78,6 +86,8 @@ func checkPeer(p bgp.Peer) error {
 	}
 	return checkName(p)
 }
+
+func isLinkLocal(address netip.Addr) bool { return address.Is6() && address.IsLinkLocalUnicast() }
 
 // isOf reports whether an address is of a family, or left out.
 func isOf(family bgp.Family, address netip.Addr) bool {

@@ -41,12 +41,47 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"SourceAddress: ":                add(func(p *bgp.Peer) { p.SourceAddress = netip.MustParseAddr("::1") }),
 		"NextHopIPv4: want an IPv4":      add(func(p *bgp.Peer) { p.NextHopIPv4 = netip.MustParseAddr("::1") }),
 		"NextHopIPv6: want an IPv6":      add(func(p *bgp.Peer) { p.NextHopIPv6 = netip.MustParseAddr("10.0.0.1") }),
+		"Address: want a zone":           add(func(p *bgp.Peer) { p.Address = netip.MustParseAddrPort("[fe80::1]:179"); p.SourceAddress = netip.Addr{} }),
+		"zone where it is link-local":    add(func(p *bgp.Peer) { p.Address = netip.MustParseAddrPort("[2001:db8::1%eth0]:179"); p.SourceAddress = netip.Addr{} }),
+		"Password: want at most 80":      add(func(p *bgp.Peer) { p.Password = bgp.PasswordOf(strings.Repeat("p", 81)) }),
+		"Password: want none":            add(func(p *bgp.Peer) { p.Address = netip.MustParseAddrPort("[fe80::1%eth0]:179"); p.SourceAddress = netip.Addr{} }),
+		"TTL: want 255":                  add(func(p *bgp.Peer) { p.TTL = 64 }),
+		"ListenPort: want a port":        add(func(p *bgp.Peer) { p.ListenPort = 0 }),
+		"the peer is Passive, and only":  add(func(p *bgp.Peer) { p.Passive = false }),
 		"AddPeer : the peer has no name": add(func(p *bgp.Peer) { p.Name = "" }),
 	} {
 		if err := step.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one with %q", step, err, want)
 		}
 	}
+}
+
+func TestCheckNeverTellsAPassword(t *testing.T) {
+	secret := strings.Repeat("hunter2", 12)
+	if err := add(func(p *bgp.Peer) { p.Password = bgp.PasswordOf(secret) }).Check(); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestCheckAcceptsPeersOfEachKind(t *testing.T) {
+	for name, edit := range map[string]func(*bgp.Peer){
+		"link-local":                    func(p *bgp.Peer) { *p = linkLocal(*p) },
+		"longest password":              func(p *bgp.Peer) { p.Password = bgp.PasswordOf(strings.Repeat("p", 80)) },
+		"multihop without TTL security": func(p *bgp.Peer) { p.TTL, p.MinimumTTL = 2, 0 },
+		"TTL security over three hops":  func(p *bgp.Peer) { p.TTL, p.MinimumTTL = 255, 253 },
+		"the kernel's TTL":              func(p *bgp.Peer) { p.TTL, p.MinimumTTL = 0, 0 },
+		"one that is dialled":           func(p *bgp.Peer) { p.Passive, p.ListenPort = false, 0 },
+	} {
+		if err := add(edit).Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func linkLocal(p bgp.Peer) bgp.Peer {
+	p.Address, p.SourceAddress = netip.MustParseAddrPort("[fe80::1%eth0]:179"), netip.Addr{}
+	p.Password = bgp.Password{}
+	return p
 }
 
 func add(edit func(*bgp.Peer)) plan.Step { return plan.Step{Verb: plan.AddPeer, Peer: peer("a", edit)} }
