@@ -8,7 +8,7 @@ import (
 	"github.com/herald-network/herald/internal/core/bgp"
 )
 
-// book is what is on the wire of the node's sessions now: one page for each session, and sums over all of them. Every
+// book is what is on the wire of the node's sessions now: one page for each peer, and sums over all of them. Every
 // question is answered in constant time.
 type book struct {
 	mu       sync.Mutex
@@ -34,65 +34,27 @@ func (b *book) count(family bgp.Family) int {
 	return b.routes[family]
 }
 
-// page is what is on the wire of one session. Its prefixes are guarded by the book's lock.
+// page is what is on the wire of a peer's session. While one session takes over from another it has two columns, and a
+// prefix in both of them counts once. It is guarded by the book's lock.
 type page struct {
 	book     *book
-	prefixes map[netip.Prefix]struct{}
-	empty    chan struct{} // closed while there are no prefixes
+	prefixes map[netip.Prefix]uint8 // in how many columns a prefix is
 }
 
-func (b *book) newPage() *page {
-	p := &page{book: b, prefixes: map[netip.Prefix]struct{}{}, empty: make(chan struct{})}
-	close(p.empty)
-	return p
-}
+func (b *book) newPage() *page { return &page{book: b, prefixes: map[netip.Prefix]uint8{}} }
 
-// record enters what an UPDATE that was sent said.
-func (p *page) record(sent changes) {
-	p.book.mu.Lock()
-	defer p.book.mu.Unlock()
-	for _, prefix := range sent.withdrawn {
-		p.strike(prefix)
-	}
-	for _, prefix := range sent.announced {
-		p.enter(prefix)
-	}
-}
-
-// clear strikes everything: the session is gone, and its routes with it.
-func (p *page) clear() {
-	p.book.mu.Lock()
-	defer p.book.mu.Unlock()
-	for prefix := range p.prefixes {
-		p.strike(prefix)
-	}
-}
-
+// len returns how many prefixes are on the page.
 func (p *page) len() int {
 	p.book.mu.Lock()
 	defer p.book.mu.Unlock()
 	return len(p.prefixes)
 }
 
-// waitEmpty waits until nothing is on the wire, or the context is done.
-func (p *page) waitEmpty(ctx context.Context) {
-	p.book.mu.Lock()
-	empty := p.empty
-	p.book.mu.Unlock()
-	select {
-	case <-empty:
-	case <-ctx.Done():
-	}
-}
-
 func (p *page) enter(prefix netip.Prefix) {
-	if _, known := p.prefixes[prefix]; known {
+	p.prefixes[prefix]++
+	if p.prefixes[prefix] > 1 {
 		return
 	}
-	if len(p.prefixes) == 0 {
-		p.empty = make(chan struct{})
-	}
-	p.prefixes[prefix] = struct{}{}
 	p.book.sessions[prefix]++
 	if p.book.sessions[prefix] == 1 {
 		p.book.routes[bgp.FamilyOf(prefix.Addr())]++
@@ -100,7 +62,8 @@ func (p *page) enter(prefix netip.Prefix) {
 }
 
 func (p *page) strike(prefix netip.Prefix) {
-	if _, known := p.prefixes[prefix]; !known {
+	p.prefixes[prefix]--
+	if p.prefixes[prefix] > 0 {
 		return
 	}
 	delete(p.prefixes, prefix)
@@ -109,7 +72,78 @@ func (p *page) strike(prefix netip.Prefix) {
 		delete(p.book.sessions, prefix)
 		p.book.routes[bgp.FamilyOf(prefix.Addr())]--
 	}
-	if len(p.prefixes) == 0 {
-		close(p.empty)
+}
+
+// column is what is on the wire of one connection. It is guarded by the book's lock.
+type column struct {
+	page     *page
+	prefixes map[netip.Prefix]struct{}
+	empty    chan struct{} // closed while there are no prefixes
+}
+
+func (p *page) newColumn() *column {
+	c := &column{page: p, prefixes: map[netip.Prefix]struct{}{}, empty: make(chan struct{})}
+	close(c.empty)
+	return c
+}
+
+// record enters what an UPDATE that was sent said.
+func (c *column) record(sent changes) {
+	c.page.book.mu.Lock()
+	defer c.page.book.mu.Unlock()
+	for _, prefix := range sent.withdrawn {
+		c.strike(prefix)
+	}
+	for _, prefix := range sent.announced {
+		c.enter(prefix)
+	}
+}
+
+// clear strikes everything: the session is gone, and its routes with it.
+func (c *column) clear() {
+	c.page.book.mu.Lock()
+	defer c.page.book.mu.Unlock()
+	for prefix := range c.prefixes {
+		c.strike(prefix)
+	}
+}
+
+func (c *column) len() int {
+	c.page.book.mu.Lock()
+	defer c.page.book.mu.Unlock()
+	return len(c.prefixes)
+}
+
+// waitEmpty waits until nothing is on the wire, the connection has ended, or the context is done.
+func (c *column) waitEmpty(ctx context.Context, ended <-chan struct{}) {
+	c.page.book.mu.Lock()
+	empty := c.empty
+	c.page.book.mu.Unlock()
+	select {
+	case <-empty:
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
+func (c *column) enter(prefix netip.Prefix) {
+	if _, known := c.prefixes[prefix]; known {
+		return
+	}
+	if len(c.prefixes) == 0 {
+		c.empty = make(chan struct{})
+	}
+	c.prefixes[prefix] = struct{}{}
+	c.page.enter(prefix)
+}
+
+func (c *column) strike(prefix netip.Prefix) {
+	if _, known := c.prefixes[prefix]; !known {
+		return
+	}
+	delete(c.prefixes, prefix)
+	c.page.strike(prefix)
+	if len(c.prefixes) == 0 {
+		close(c.empty)
 	}
 }

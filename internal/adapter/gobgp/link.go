@@ -87,6 +87,16 @@ func (l *link) close() {
 // cease ends the session with a Cease; run returns once the peer has hung up, or has had time to.
 func (l *link) cease(subcode uint8) { l.farewell(notification(packet.BGP_ERROR_CEASE, subcode, nil)) }
 
+// isOver reports whether run has returned.
+func (l *link) isOver() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns once run has, or the context is done.
 func (l *link) wait(ctx context.Context) {
 	select {

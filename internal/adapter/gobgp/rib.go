@@ -50,6 +50,7 @@ type rib struct {
 
 	mu   sync.Mutex
 	view view
+	shut bool // the engine is not this RIB's any more
 }
 
 // view is how a peer sees the table. The zero view sees nothing of it.
@@ -87,6 +88,30 @@ func (r *rib) close(ctx context.Context) error {
 	return r.engine.stop(ctx)
 }
 
+// retire closes the RIB for good: whatever comes for it from now on is for nobody.
+func (r *rib) retire(ctx context.Context) error {
+	r.mu.Lock()
+	r.shut = true
+	r.mu.Unlock()
+	return r.close(ctx)
+}
+
+// len returns how many paths of some families the peer shall have.
+func (r *rib) len(families bgp.Families) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for path := range r.table.all() {
+		if !families.Has(bgp.FamilyOf(path.Prefix.Addr())) {
+			continue
+		}
+		if _, ok := r.view.export(path); ok {
+			n++
+		}
+	}
+	return n
+}
+
 // configure makes the RIB that of a peer with another configuration. No session may be there where the AS number or the
 // router ID change, since they are the engine's own.
 func (r *rib) configure(ctx context.Context, peer bgp.Peer) error {
@@ -116,10 +141,10 @@ func (r *rib) look(ctx context.Context, to view) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	from := r.view
-	r.view = to
-	if from == to {
+	if from == to || r.shut {
 		return nil
 	}
+	r.view = to
 	var errs []error
 	for path := range r.table.all() {
 		before, had := from.export(path)
@@ -148,6 +173,9 @@ func (r *rib) advertise(ctx context.Context, path bgp.Path) error {
 func (r *rib) withdraw(ctx context.Context, prefix netip.Prefix) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.shut {
+		return nil
+	}
 	return r.engine.withdraw(ctx, prefix)
 }
 
@@ -155,6 +183,9 @@ func (r *rib) withdraw(ctx context.Context, prefix netip.Prefix) error {
 func (r *rib) withdrawAll(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.shut {
+		return nil
+	}
 	r.view = view{}
 	return r.engine.withdrawAll(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,6 +44,12 @@ type routerConfig struct {
 	Refuse *packet.BGPNotification
 	Mute   bool
 	HangUp bool
+	// Socket prepares the router's sockets before they connect or listen.
+	Socket func(network, address string, raw syscall.RawConn) error
+	// TakesRestarts lets each connection end the one before, as a helper of graceful restart does (RFC 4724, section 4.2),
+	// OneConnection hangs up on a second one.
+	TakesRestarts bool
+	OneConnection bool
 	// Forgetful counts prefixes instead of keeping them.
 	Forgetful bool
 }
@@ -55,6 +62,7 @@ type connection struct {
 	mu           sync.Mutex
 	open         *packet.BGPOpen
 	silence      context.CancelFunc
+	dead         bool // it ends with a reset at the next message
 	keepalives   int
 	routes       map[netip.Prefix]bgp.Advertisement
 	atEndOfRIB   map[bgp.Family]int // routes of a family when its first End-of-RIB came
@@ -66,7 +74,8 @@ type connection struct {
 
 func newRouter(tb testing.TB, address string, config routerConfig) *testRouter {
 	tb.Helper()
-	var listen net.ListenConfig
+	listen := net.ListenConfig{Control: config.Socket}
+	listen.SetMultipathTCP(false) // It has no TCP MD5 signatures.
 	listener, err := listen.Listen(tb.Context(), "tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
 	if err != nil {
 		tb.Fatal(err)
@@ -101,13 +110,25 @@ func (r *testRouter) serve() {
 		if err != nil {
 			return
 		}
-		c := &connection{conn: conn, accepted: time.Now(), routes: map[netip.Prefix]bgp.Advertisement{}, atEndOfRIB: map[bgp.Family]int{}}
-		r.mu.Lock()
-		r.connections = append(r.connections, c)
-		config := r.config
-		r.mu.Unlock()
-		go c.read(config)
+		r.take(conn)
 	}
+}
+
+// take begins to speak on a connection.
+func (r *testRouter) take(conn net.Conn) *connection {
+	c := &connection{conn: conn, accepted: time.Now(), routes: map[netip.Prefix]bgp.Advertisement{}, atEndOfRIB: map[bgp.Family]int{}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	config := r.config
+	if n := len(r.connections); n > 0 && r.connections[n-1].end() == nil {
+		if config.TakesRestarts {
+			_ = r.connections[n-1].conn.Close()
+		}
+		config.HangUp = config.HangUp || config.OneConnection
+	}
+	r.connections = append(r.connections, c)
+	go c.read(config)
+	return c
 }
 
 // all returns the connections that were ever made, in order.
@@ -172,6 +193,11 @@ func (c *connection) read(config routerConfig) {
 			c.note(func() { c.ended = err })
 			_ = c.conn.Close()
 			return
+		}
+		if c.isDead() {
+			_ = c.conn.(*net.TCPConn).SetLinger(0)
+			_ = c.conn.Close()
+			continue
 		}
 		switch body := m.Body.(type) {
 		case *packet.BGPOpen:
@@ -373,8 +399,17 @@ func (c *connection) lastWords() *packet.BGPNotification {
 	return c.notification
 }
 
+// resetOnData lets the connection be reset by the next message on it, as a host does that knows nothing of it any more.
+func (c *connection) resetOnData() { c.note(func() { c.dead = true }) }
+
 // stopKeepalives lets the router say no more of its own accord.
 func (c *connection) stopKeepalives() { c.note(func() { c.silence() }) }
+
+func (c *connection) isDead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
+}
 
 func (c *connection) keepaliveCount() int {
 	c.mu.Lock()

@@ -12,28 +12,29 @@ import (
 	packet "github.com/osrg/gobgp/v3/pkg/packet/bgp"
 
 	"github.com/herald-network/herald/internal/core/bgp"
-	"github.com/herald-network/herald/internal/core/plan"
 )
 
-const (
-	// dialTimeout is how long a router may take to answer the TCP handshake.
-	dialTimeout = 6 * time.Second
-	// farewellTime is how long a router may take to be told that a session ends, where the caller's patience is greater.
-	farewellTime = 5 * time.Second
-)
+// farewellTime is how long a router may take to be told that a session ends, where the caller's patience is greater.
+const farewellTime = 5 * time.Second
 
 // session holds the session with one peer, over any number of connections.
 type session struct {
-	rib   *rib
-	page  *page
-	nudge func()
-	again chan struct{} // receives when the wait for the next attempt has lost its reason
+	rib    *rib
+	column *column
+	tally  *tally
+	nudge  func()
+	again  chan struct{}   // receives when the wait for the next attempt has lost its reason
+	caller *caller         // where the peer's connections arrive, if it is the one to connect
+	gate   <-chan struct{} // closed when the session may begin; nil where it may at once
 
 	mu        sync.Mutex
-	observed  bgp.Session // Advertised is the page's to say
+	observed  bgp.Session // without what the book and the tally have to say
 	refusals  *received
 	link      *link
 	preserved bool // whether the peer's next OPEN may claim that the forwarding state was preserved
+	// awaiting says that nothing but a connection of the peer is missing, challenged that one of two is being asked for life.
+	awaiting, challenged bool
+	succession
 
 	stopRunning context.CancelFunc
 	stopped     chan struct{}
@@ -43,6 +44,9 @@ type session struct {
 func (s *session) start(ctx context.Context) {
 	ctx, s.stopRunning = context.WithCancel(context.WithoutCancel(ctx))
 	s.stopped = make(chan struct{})
+	s.mu.Lock()
+	s.succession = succession{}
+	s.mu.Unlock()
 	go func() {
 		defer close(s.stopped)
 		s.run(ctx)
@@ -65,10 +69,11 @@ const (
 func (s *session) stop(ctx context.Context, last farewell, cause error) error {
 	s.stopRunning()
 	s.mu.Lock()
+	s.over = true
 	link := s.link // There will be no other.
 	s.mu.Unlock()
 	var err error
-	if link != nil {
+	if link != nil && !link.isOver() {
 		err = s.leave(ctx, link, last)
 	}
 	<-s.stopped
@@ -89,28 +94,47 @@ func (s *session) leave(ctx context.Context, link *link, last farewell) error {
 		link.cease(packet.BGP_ERROR_SUB_OTHER_CONFIGURATION_CHANGE)
 	case withdrawal:
 		err = s.rib.withdrawAll(ctx)
-		s.page.waitEmpty(ctx)
+		s.column.waitEmpty(ctx, link.ended)
 		link.cease(packet.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN)
 	}
 	link.wait(ctx)
 	return err
 }
 
-// update goes over to another configuration of the peer, with the least that its change costs.
-func (s *session) update(ctx context.Context, to bgp.Peer) error {
+// adjust goes over to another configuration of the peer that its session does not have to be dropped for.
+func (s *session) adjust(ctx context.Context, to bgp.Peer) error {
+	s.edit(func(o *bgp.Session) { o.Peer = to })
+	s.tryAgain()
+	s.caller.update(to)
+	return errors.Join(s.retune(to), s.rib.configure(ctx, to))
+}
+
+// retune brings the present connection to the TTLs of a peer.
+func (s *session) retune(peer bgp.Peer) error {
 	s.mu.Lock()
-	from, graceful := s.observed.Peer, s.observed.GracefulRestart
+	link := s.link
 	s.mu.Unlock()
-	if plan.ImpactOf(from, to) < plan.SessionDrop {
-		s.edit(func(o *bgp.Session) { o.Peer = to })
-		s.tryAgain()
-		return s.rib.configure(ctx, to)
+	if link == nil || link.isOver() {
+		return nil
 	}
+	if err := retune(link.router.conn, peer); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("set the TTL of the connection: %w", err)
+	}
+	return nil
+}
+
+// replace goes over to another configuration of the peer with a session that ends before the next one begins.
+func (s *session) replace(ctx context.Context, to bgp.Peer) error {
+	s.mu.Lock()
+	now := s.observed
+	s.mu.Unlock()
 	last := changeOfConfiguration
 	switch {
-	case from.Address != to.Address:
+	case now.State != bgp.Established:
+		last = silence // The router may still keep the routes of the session before.
+	case now.Peer.Address != to.Address:
 		last = withdrawal
-	case graceful:
+	case now.GracefulRestart:
 		last = silence
 	}
 	errStop := s.stop(ctx, last, errReconfigured)
@@ -120,13 +144,21 @@ func (s *session) update(ctx context.Context, to bgp.Peer) error {
 	return err
 }
 
-// run connects, and connects again, until the context is done.
+// run connects, and connects again, until the context is done or the session has a successor.
 func (s *session) run(ctx context.Context) {
+	defer s.caller.leave()
+	if !s.pass(ctx) {
+		return
+	}
 	var retry retry
 	var reasons reasons
 	for {
 		end := s.attempt(ctx)
 		if ctx.Err() != nil {
+			return
+		}
+		if s.isSucceeded(end.cause) {
+			s.nudge()
 			return
 		}
 		wait := retry.next(end, s.peer().ConnectRetryTime)
@@ -140,13 +172,25 @@ func (s *session) run(ctx context.Context) {
 	}
 }
 
-// attempt holds one connection from the dialling to its end.
+// pass waits until the session may begin, and reports whether it does.
+func (s *session) pass(ctx context.Context) bool {
+	if s.gate == nil {
+		return true
+	}
+	select {
+	case <-s.gate:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt holds one connection from its making to its end.
 func (s *session) attempt(ctx context.Context) outcome {
 	peer := s.peer()
-	s.enter(bgp.Connect, func(o *bgp.Session) { o.LimitExceeded = false })
-	router, err := dial(ctx, peer)
+	router, err := s.connect(ctx, peer)
 	if err != nil {
-		return outcome{cause: dialCause(err)}
+		return outcome{cause: err}
 	}
 	local := localAddress(router)
 	engine, disconnect, err := s.prepare(ctx, peer, local)
@@ -156,13 +200,35 @@ func (s *session) attempt(ctx context.Context) outcome {
 	}
 	defer disconnect()
 	l := &link{peer: peer, router: newOutlet(router), engine: newOutlet(engine), session: s, ended: make(chan struct{})}
-	s.enter(bgp.OpenSent, func(*bgp.Session) { s.link, s.refusals = l, newReceived() })
-	if ctx.Err() != nil {
-		l.close() // stop may have come too early to see the link.
+	s.enter(bgp.OpenSent, func(*bgp.Session) {
+		s.link, s.refusals = l, newReceived()
+		s.ends = ends{local: local, remote: peer.Address.Addr()}
+	})
+	if ctx.Err() != nil || s.caller.hasCalled() {
+		l.close() // stop, or the peer's next connection, may have come too early to see the link.
+	}
+	if err := s.retune(s.peer()); err != nil { // A change of the TTLs may have come too early as well.
+		l.fail(err)
+		l.close()
 	}
 	cause := l.run()
-	s.page.clear()
+	if !s.isSucceeded(cause) {
+		s.column.clear()
+	}
 	return outcome{cause: cause, lived: s.lived()}
+}
+
+// connect makes a connection to the peer, or waits until the peer makes one.
+func (s *session) connect(ctx context.Context, peer bgp.Peer) (net.Conn, error) {
+	if peer.Passive {
+		return s.await(ctx, peer)
+	}
+	s.enter(bgp.Connect, func(o *bgp.Session) { o.LimitExceeded = false })
+	conn, err := dial(ctx, peer)
+	if err != nil {
+		return nil, dialCause(err)
+	}
+	return conn, nil
 }
 
 // prepare readies the engine for a connection with the given local address.
@@ -186,6 +252,7 @@ func (s *session) lived() time.Duration {
 // ended enters why an attempt failed. RFC 4271 calls waiting for the next one Active; a session that must stay down for a
 // while is Idle.
 func (s *session) ended(cause error, wait time.Duration) {
+	s.noteTurnedAway(cause)
 	limit := (*prefixLimitError)(nil)
 	if !errors.As(cause, &limit) {
 		s.down(bgp.Active, func(o *bgp.Session) { o.LastError = cause.Error() })
@@ -201,7 +268,7 @@ func (s *session) ended(cause error, wait time.Duration) {
 func (s *session) down(state bgp.SessionState, why func(*bgp.Session)) {
 	s.enter(state, func(o *bgp.Session) {
 		if o.State == bgp.Established {
-			o.Flaps++
+			s.tally.flaps.Add(1)
 		}
 		s.link, s.refusals = nil, nil
 		o.LocalAddress, o.HoldTime, o.Families, o.GracefulRestart, o.Received = netip.Addr{}, 0, 0, false, 0
@@ -226,10 +293,14 @@ func (s *session) peer() bgp.Peer {
 // observe returns what the session is doing now.
 func (s *session) observe() bgp.Session {
 	s.mu.Lock()
-	out := s.observed
+	out, awaiting := s.observed, s.awaiting
+	out.Flaps, out.UpdatesSent = int(s.tally.flaps.Load()), s.tally.updates.Load()
 	s.mu.Unlock()
 	if out.State == bgp.Established {
-		out.Advertised = s.page.len()
+		out.Advertised = s.column.len()
+	}
+	if awaiting {
+		out.LastError = withWaiting(out.LastError, out.Peer)
 	}
 	return out
 }
@@ -249,19 +320,4 @@ func (s *session) edit(edit func(*bgp.Session)) {
 	edit(&s.observed)
 	s.mu.Unlock()
 	s.nudge()
-}
-
-func dial(ctx context.Context, peer bgp.Peer) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
-	if peer.SourceAddress.IsValid() {
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(peer.SourceAddress, 0))
-	}
-	return dialer.DialContext(ctx, "tcp", peer.Address.String())
-}
-
-func localAddress(conn net.Conn) netip.Addr {
-	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
 }

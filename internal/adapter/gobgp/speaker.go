@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -32,26 +32,28 @@ type Speaker struct {
 	table   *table
 	book    *book
 	engines *engines
+	ports   *ports
 	changed chan struct{}
 
 	running sync.Mutex // held while steps run
 	closed  bool
 
 	mu       sync.RWMutex
-	sessions map[string]*session // by the peer's name
+	peerings map[string]*peering // by the peer's name
 }
 
 var _ speaker.Speaker = (*Speaker)(nil)
 
-// New returns a speaker without peers and paths. It listens on no port of the network.
+// New returns a speaker without peers and paths. It listens on a port of the network only while there is a passive peer.
 func New(options Options) *Speaker {
 	return &Speaker{
 		options:  options,
 		table:    newTable(),
 		book:     newBook(),
 		engines:  &engines{log: options.Log},
+		ports:    &ports{log: options.Log},
 		changed:  make(chan struct{}, 1),
-		sessions: map[string]*session{},
+		peerings: map[string]*peering{},
 	}
 }
 
@@ -121,7 +123,11 @@ func (s *Speaker) route(ctx context.Context, steps []plan.Step) error {
 			s.table.delete(step.Prefix())
 		}
 	}
-	return together(s.all(), func(session *session) error {
+	var sessions []*session
+	for _, peering := range s.all() {
+		sessions = append(sessions, peering.sessions()...)
+	}
+	return together(sessions, func(session *session) error {
 		var errs []error
 		for _, step := range steps {
 			if step.Verb == plan.Advertise {
@@ -135,30 +141,22 @@ func (s *Speaker) route(ctx context.Context, steps []plan.Step) error {
 }
 
 func (s *Speaker) addPeer(ctx context.Context, peer bgp.Peer) error {
-	if s.session(peer.Name) != nil {
+	if s.peering(peer.Name) != nil {
 		return s.updatePeer(ctx, peer)
 	}
-	added := &session{
-		rib:       &rib{engine: s.engines.take(), table: s.table},
-		page:      s.book.newPage(),
-		nudge:     s.nudge,
-		again:     make(chan struct{}, 1),
-		observed:  bgp.Session{Peer: peer},
-		preserved: s.options.ForwardingPreserved,
-	}
-	if err := added.rib.open(ctx, peer); err != nil {
-		s.engines.give(added.rib.engine)
+	added, err := s.newPeering(ctx, peer)
+	if err != nil {
 		return fmt.Errorf("add peer %s: %w", peer.Name, err)
 	}
 	s.mu.Lock()
-	s.sessions[peer.Name] = added
+	s.peerings[peer.Name] = added
 	s.mu.Unlock()
-	added.start(ctx)
+	added.session.start(ctx)
 	return nil
 }
 
 func (s *Speaker) updatePeer(ctx context.Context, peer bgp.Peer) error {
-	updated := s.session(peer.Name)
+	updated := s.peering(peer.Name)
 	if updated == nil {
 		return fmt.Errorf("update peer %s: there is no such peer", peer.Name)
 	}
@@ -169,16 +167,14 @@ func (s *Speaker) updatePeer(ctx context.Context, peer bgp.Peer) error {
 }
 
 func (s *Speaker) removePeer(ctx context.Context, name string) error {
-	removed := s.session(name)
+	removed := s.peering(name)
 	if removed == nil {
 		return nil
 	}
 	err := removed.stop(ctx, withdrawal, errRemoved)
 	s.mu.Lock()
-	delete(s.sessions, name)
+	delete(s.peerings, name)
 	s.mu.Unlock()
-	err = errors.Join(err, removed.rib.close(ctx))
-	s.engines.give(removed.rib.engine)
 	s.nudge()
 	if err != nil {
 		return fmt.Errorf("remove peer %s: %w", name, err)
@@ -189,8 +185,8 @@ func (s *Speaker) removePeer(ctx context.Context, name string) error {
 // Observe returns what the sessions are doing now.
 func (s *Speaker) Observe() bgp.Speaker {
 	out := bgp.Speaker{RoutesIPv4: s.book.count(bgp.IPv4), RoutesIPv6: s.book.count(bgp.IPv6)}
-	for _, session := range s.all() {
-		out.Sessions = append(out.Sessions, session.observe())
+	for _, peering := range s.all() {
+		out.Sessions = append(out.Sessions, peering.observe())
 	}
 	return out
 }
@@ -214,26 +210,27 @@ func (s *Speaker) Close(ctx context.Context, mode speaker.CloseMode) error {
 	if mode == speaker.WithdrawRoutes {
 		last = withdrawal
 	}
-	return together(s.all(), func(session *session) error {
-		return errors.Join(session.stop(ctx, last, errShutdown), session.rib.close(ctx))
-	})
+	return together(s.all(), func(p *peering) error { return p.stop(ctx, last, errShutdown) })
 }
 
-func (s *Speaker) session(name string) *session {
+// RefusedConnections returns how many connections came to the ports of passive peers from whoever is no peer.
+func (s *Speaker) RefusedConnections() uint64 { return s.ports.refused.Load() }
+
+func (s *Speaker) peering(name string) *peering {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.sessions[name]
+	return s.peerings[name]
 }
 
-// all returns the sessions by name.
-func (s *Speaker) all() []*session {
+// all returns the peerings by the peer's name.
+func (s *Speaker) all() []*peering {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	out := make([]*session, 0, len(s.sessions))
-	for _, session := range s.sessions {
-		out = append(out, session)
+	names := slices.Sorted(maps.Keys(s.peerings))
+	out := make([]*peering, 0, len(names))
+	for _, name := range names {
+		out = append(out, s.peerings[name])
 	}
-	slices.SortFunc(out, func(a, b *session) int { return strings.Compare(a.peer().Name, b.peer().Name) })
 	return out
 }
 
