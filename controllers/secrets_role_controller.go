@@ -22,7 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/herald-network/herald/api/v1alpha1"
-	"github.com/herald-network/herald/internal/core/crosscheck"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 const (
@@ -104,28 +104,18 @@ func (r *SecretsRoleReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (
 func readable(peers []v1alpha1.BGPPeer, secrets []corev1.Secret) []string {
 	named := map[string]bool{}
 	for i := range peers {
-		if password := peers[i].Spec.Password; password != nil {
-			named[password.SecretKeyRef.Name] = true
+		if p := peers[i].Spec.Password; p != nil {
+			named[p.SecretKeyRef.Name] = true
 		}
 	}
 	var names []string
 	for i := range secrets {
-		if named[secrets[i].Name] && holdsPassword(&secrets[i]) {
+		if named[secrets[i].Name] && password.MayHold(secrets[i].Name, string(secrets[i].Type)) {
 			names = append(names, secrets[i].Name)
 		}
 	}
 	slices.Sort(names)
 	return names
-}
-
-// holdsPassword tells whether a Secret may be one with a password. Only types that say so, or say nothing, are.
-func holdsPassword(s *corev1.Secret) bool {
-	switch s.Type {
-	case "", corev1.SecretTypeOpaque, corev1.SecretTypeBasicAuth:
-		return s.Name != crosscheck.WebhookSecret
-	default:
-		return false
-	}
 }
 
 func secretsRole(owner *appsv1.Deployment, names []string) *rbacv1.Role {

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/herald-network/herald/api/v1alpha1"
-	"github.com/herald-network/herald/internal/core/crosscheck"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 func TestReadable(t *testing.T) {
@@ -36,7 +36,7 @@ func TestReadable(t *testing.T) {
 		"a key":               {[]v1alpha1.BGPPeer{peer("a")}, []corev1.Secret{secret("a", corev1.SecretTypeTLS)}, nil},
 		"a registry's":        {[]v1alpha1.BGPPeer{peer("a")}, []corev1.Secret{secret("a", corev1.SecretTypeDockerConfigJson)}, nil},
 		"of a type not known": {[]v1alpha1.BGPPeer{peer("a")}, []corev1.Secret{secret("a", "helm.sh/release.v1")}, nil},
-		"the webhook's":       {[]v1alpha1.BGPPeer{peer(crosscheck.WebhookSecret)}, []corev1.Secret{secret(crosscheck.WebhookSecret, none)}, nil},
+		"the webhook's":       {[]v1alpha1.BGPPeer{peer(password.WebhookSecret)}, []corev1.Secret{secret(password.WebhookSecret, none)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -38,7 +39,7 @@ type watched struct {
 //   - an ExternalIPPool: of its spec, and when it is being deleted, all pools; and itself of whose addresses are in use;
 //   - a Node: of what decides about it, everything; of the rest, which kubelets write all the time, nothing;
 //   - a BGPNode: the peers of the sessions that changed, and the configurations that hold on the node;
-//   - a Secret: of its keys, all peers. A ServiceCIDR: all configurations and pools.
+//   - a Secret: of its keys and whether a value is fit for a password, all peers. A ServiceCIDR: all configurations and pools.
 //
 // The status that was written here wakes nothing. One that somebody else wrote wakes its object, which puts it back.
 func (r *StatusReconciler) watches() []watched {
@@ -92,10 +93,7 @@ func (r *StatusReconciler) onServiceCIDR(ctx context.Context, c change[*networki
 }
 
 func (r *StatusReconciler) onSecret(ctx context.Context, c change[*corev1.Secret], q queue) {
-	sameKeys := func(a, b map[string][]byte) bool {
-		return maps.EqualFunc(a, b, func([]byte, []byte) bool { return true })
-	}
-	if c.object().Namespace != r.Namespace || c.updated() && sameKeys(c.old.Data, c.new.Data) {
+	if c.object().Namespace != r.Namespace || c.updated() && c.old.Type == c.new.Type && maps.EqualFunc(c.old.Data, c.new.Data, bytes.Equal) {
 		return
 	}
 	r.wakeAll(ctx, q, kindPeer)

@@ -38,7 +38,7 @@ func TestWhomAChangeWakes(t *testing.T) {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1", Labels: map[string]string{"rack": "a"}}}
 	peer := &v1alpha1.BGPPeer{ObjectMeta: metav1.ObjectMeta{Name: "peer-1", Generation: 1, ResourceVersion: "7"}}
 	pool := &v1alpha1.ExternalIPPool{ObjectMeta: metav1.ObjectMeta{Name: "pool", Generation: 1}}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "herald-system", Name: "tor"}, Data: map[string][]byte{"password": nil}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "herald-system", Name: "tor"}, Data: map[string][]byte{"password": []byte("x")}}
 	cidr := &networkingv1.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}}
 	configuration := overlay("rack-a", "a")
 	bgpNode := report(0, 2, v1alpha1.SessionEstablished, 0)
@@ -70,6 +70,8 @@ func TestWhomAChangeWakes(t *testing.T) {
 		"a node's heartbeat":          {old: node, new: edited(node, func(n *corev1.Node) { n.Status.Phase = "x"; n.ResourceVersion = "2" })},
 		"a node is gone":              {old: node, want: slices.Concat(configurations, peers, pools)},
 		"a Secret loses a key":        {old: secret, new: edited(secret, func(s *corev1.Secret) { s.Data = nil }), want: peers},
+		"a Secret's value goes":       {old: secret, new: edited(secret, func(s *corev1.Secret) { s.Data["password"] = nil }), want: peers},
+		"a Secret changes its type":   {old: secret, new: edited(secret, func(s *corev1.Secret) { s.Type = corev1.SecretTypeTLS }), want: peers},
 		"a Secret's value changes":    {old: secret, new: edited(secret, func(s *corev1.Secret) { s.ResourceVersion = "2" })},
 		"a Secret of somebody else's": {new: edited(secret, func(s *corev1.Secret) { s.Namespace = "default" })},
 		"a ServiceCIDR is created":    {new: cidr, want: slices.Concat(configurations, pools)},

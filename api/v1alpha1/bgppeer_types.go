@@ -4,6 +4,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // BGPPeerSpec describes a BGP neighbour and the sessions that nodes hold with
 // it.
+//
+// A change that resets a session opens the new one while the old one is up
+// where both sides agreed on graceful restart: the router takes it for a
+// restart and keeps the routes. Without graceful restart they are withdrawn
+// until the new session is established.
 type BGPPeerSpec struct {
 	// nodeSelector selects the nodes that hold a session with the peer. Absent or
 	// empty selects every node. Changing it opens and closes the sessions of the
@@ -14,8 +19,8 @@ type BGPPeerSpec struct {
 	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
 
 	// peerIP is the peer's address, IPv4 or IPv6. Where two BGPPeers have one
-	// address and port on a node, the older one holds there. Changing it resets
-	// the session.
+	// address and port on a node, the older one holds there; a passive peer is
+	// told by its address alone. Changing it resets the session.
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="peerIP must be an IPv4 or IPv6 address without a zone, such as 192.168.1.1 or 2001:db8::1"
 	// +kubebuilder:validation:XValidation:rule="!isIP(self) || (!ip(self).isUnspecified() && !cidr('224.0.0.0/4').containsIP(self) && !cidr('ff00::/8').containsIP(self))",message="peerIP must be the address of one host: unicast, and neither 0.0.0.0 nor ::"
@@ -24,14 +29,18 @@ type BGPPeerSpec struct {
 
 	// interface is the node's network interface through which a link-local IPv6
 	// peerIP (fe80::/10) is reached. Such a peer needs it, and no other may have
-	// it. Changing it resets the session.
+	// it. The session's own link-local address is its source and the next hop of
+	// IPv6 routes; that of IPv4 routes is the node's InternalIP. A node that lacks
+	// the interface says so as the cause of the session. Changing it resets the
+	// session.
 	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/:%[:space:]]+$') && self != '.' && self != '..'",message="interface must be the name of a network interface, such as eth0: 1 to 15 characters without '/', ':', '%' or white space"
 	// +optional
 	Interface string `json:"interface,omitempty"`
 
-	// peerPort is the TCP port on which the peer listens: 1 to 65535. Defaults to
-	// 179. Changing it resets the session.
+	// peerPort is the TCP port on which the peer listens: 1 to 65535. It has no
+	// effect with connectionMode Passive. Defaults to 179. Changing it resets the
+	// session.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
@@ -56,15 +65,19 @@ type BGPPeerSpec struct {
 	// +optional
 	LocalASNumber int64 `json:"localASNumber,omitempty"`
 
-	// sourceAddress is the address that a node connects from: NodeIP is its
-	// InternalIP of peerIP's family, Any leaves the choice to the node's routing
-	// table. Defaults to NodeIP. Changing it resets the session.
+	// sourceAddress is the address that a node connects from, and the only one at
+	// which a passive peer reaches it: NodeIP is its InternalIP of peerIP's family,
+	// Any leaves the choice to the node's routing table, or to the peer that
+	// dials. With a link-local peerIP it is that of interface. Defaults to NodeIP.
+	// Changing it resets the session.
 	// +optional
 	SourceAddress SourceAddress `json:"sourceAddress,omitempty"`
 
 	// password is the password of TCP MD5 signatures (RFC 2385). Where its Secret
-	// is missing the session is not opened; it is never opened without the
-	// password. Defaults to none. Changing it resets the session.
+	// is missing the session is not opened, never without the password; one that
+	// runs keeps the password that it has. A link-local peer can't have one.
+	// Another value in the Secret is a change too; the router's may change before
+	// or after it. Defaults to none. Changing it resets the session.
 	// +optional
 	Password *Password `json:"password,omitempty"`
 
@@ -84,7 +97,8 @@ type BGPPeerSpec struct {
 	KeepaliveTimeSeconds int32 `json:"keepaliveTimeSeconds,omitempty"`
 
 	// connectRetryTimeSeconds is the time between attempts to connect (RFC 4271,
-	// section 8.1.3): 1 to 65535 s. Defaults to 5. Changing it does nothing to
+	// section 8.1.3): 1 to 65535 s. It has no effect with connectionMode Passive.
+	// Defaults to 5. Changing it does nothing to
 	// sessions: the next attempt heeds it.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
@@ -163,10 +177,11 @@ const (
 	ConnectionPassive ConnectionMode = "Passive"
 )
 
-// Password says where a session's password is.
+// Password says where a session's password is: 1 to 80 bytes, taken byte for
+// byte, so a line break at the end of the value is part of it.
 type Password struct {
-	// secretKeyRef names the key of a Secret in Herald's own namespace. Changing
-	// it resets the session.
+	// secretKeyRef names the key of a Secret in Herald's own namespace, of type
+	// Opaque or kubernetes.io/basic-auth. Changing it resets the session.
 	// +required
 	SecretKeyRef SecretKeyRef `json:"secretKeyRef"`
 }
@@ -260,6 +275,7 @@ type BGPPeer struct {
 	// +kubebuilder:validation:XValidation:rule="!has(self.keepaliveTimeSeconds) || self.keepaliveTimeSeconds < (has(self.holdTimeSeconds) ? self.holdTimeSeconds : 90)",fieldPath=".keepaliveTimeSeconds",message="keepaliveTimeSeconds must be below holdTimeSeconds, which defaults to 90: a third of it is usual"
 	// +kubebuilder:validation:XValidation:rule="!has(self.ttlSecurityHops) || !has(self.ebgpMultihopTTL)",fieldPath=".ttlSecurityHops",reason=FieldValueForbidden,message="ttlSecurityHops and ebgpMultihopTTL exclude each other: with TTL security the TTL sent is always 255, so keep only ttlSecurityHops"
 	// +kubebuilder:validation:XValidation:rule="!isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",reason=FieldValueRequired,message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
+	// +kubebuilder:validation:XValidation:rule="!has(self.password) || !isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".password",reason=FieldValueForbidden,message="password must not be set with a link-local peerIP (fe80::/10): a signature is tied to an address, and a link-local one is another host on each link; use a global address of the peer, or ttlSecurityHops in place of the password"
 	// +kubebuilder:validation:XValidation:rule="!has(self.interface) || !isIP(self.peerIP) || cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".interface",reason=FieldValueForbidden,message="interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table"
 	// +required
 	Spec BGPPeerSpec `json:"spec"`

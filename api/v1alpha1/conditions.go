@@ -7,7 +7,7 @@ type ConditionType string
 const (
 	// ConditionAccepted says that Herald acts on the object: on BGPConfiguration, BGPPeer and ExternalIPPool.
 	//
-	// True: Valid. False: Invalid, Conflict, NotSupported, OutsideBase, RouterIDConflict, SecretNotFound. Unknown: Pending.
+	// True: Valid. False: Invalid, Conflict, OutsideBase, RouterIDConflict, SecretNotFound. Unknown: Pending.
 	ConditionAccepted ConditionType = "Accepted"
 
 	// ConditionEstablished says that every node that a BGPPeer selects has an established session of the peer's present
@@ -54,13 +54,12 @@ const (
 	// ReasonConflict: an older object of the kind claims the same (an overlay's nodes, a peer's address and port, a pool's
 	// addresses), and holds; change or delete one of the two.
 	ReasonConflict ConditionReason = "Conflict"
-	// ReasonNotSupported: the object asks for what this version cannot do, and is not run without it; the message names
-	// the field to leave out.
-	ReasonNotSupported ConditionReason = "NotSupported"
 	// ReasonOutsideBase: a block of an overlay is not inside a block of the same kind of the BGPConfiguration named
 	// default; an overlay may narrow, never widen.
 	ReasonOutsideBase ConditionReason = "OutsideBase"
-	// ReasonSecretNotFound: the Secret of a peer's password, or its key, is missing; the session is not opened.
+	// ReasonSecretNotFound: there is no password where a peer's secretKeyRef says: the Secret or its key is missing, the
+	// Secret is of a type that agents don't read, or the value is empty or too long. No session is opened, and one that runs
+	// keeps the password that it has.
 	ReasonSecretNotFound ConditionReason = "SecretNotFound"
 	// ReasonPending: the present generation was not dealt with yet.
 	ReasonPending ConditionReason = "Pending"

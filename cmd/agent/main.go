@@ -132,10 +132,10 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	registry := metrics.NewRegistry(version.Version(), speaker.Observe)
 	loop := metrics.NewLoop(registry)
 	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
-	bgpNode := clients.BGPNode(o.node)
+	bgpNode, secrets := clients.BGPNode(o.node), clients.Secrets(o.namespace, inputs.Push)
 	a := agent.New(agent.Config{
-		Node: o.node, Version: version.Version(), Log: log,
-		Inputs: inputs, Speaker: speaker, Marker: marker, Warnings: warnings, Metrics: loop,
+		Node: o.node, Namespace: o.namespace, Version: version.Version(), Log: log,
+		Inputs: inputs, Secrets: secrets, Speaker: speaker, Marker: marker, Warnings: warnings, Metrics: loop,
 		Workload: clients.DaemonSet(o.namespace, o.daemonSet), BGPNode: bgpNode,
 	})
 	reporter := &agent.Reporter{Agent: a, Node: bgpNode, Metrics: loop, Log: log}
@@ -156,6 +156,7 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 		return serveHTTP(ctx, protected, func() error { return protected.ServeTLS(metricsListener, "", "") })
 	})
 	group.Go(func() error { kube.Follow(ctx, clients, o.node, inputs.Push); return nil })
+	group.Go(func() error { secrets.Run(ctx); return nil })
 	group.Go(func() error { clients.WriteEvents(ctx, o.node, warnings); return nil })
 	group.Go(func() error { reporter.Run(ctx); return nil })
 	group.Go(func() error { heartbeat.Run(ctx); return nil })

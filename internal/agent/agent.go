@@ -33,12 +33,13 @@ type Workload interface {
 
 // Config is what an agent is made of; all fields are needed.
 type Config struct {
-	// Node is the name of the agent's node and Version the agent's own version.
-	Node, Version string
-	Inputs        *input.Queue
-	Speaker       speaker.Speaker
-	Marker        Marker
-	Workload      Workload
+	// Node is the name of the agent's node, Namespace that of Herald's own and Version the agent's own version.
+	Node, Namespace, Version string
+	Inputs                   *input.Queue
+	Secrets                  Secrets
+	Speaker                  speaker.Speaker
+	Marker                   Marker
+	Workload                 Workload
 	// BGPNode gets the last status of an agent that leaves for good; until then the Reporter writes it.
 	BGPNode NodeStatus
 	// Warnings takes what people should be told by an event.
@@ -65,6 +66,8 @@ type Agent struct {
 	owed []plan.Step
 	// hasSpoken says that the speaker has had the first full set of routes.
 	hasSpoken bool
+	// secretsBy is until when an agent that has not spoken waits for Secrets; zero before it began to wait.
+	secretsBy time.Time
 	retry     *time.Timer
 	sessions  map[string]bgp.Session
 }
@@ -77,7 +80,7 @@ func New(config Config) *Agent {
 		Config:    config,
 		questions: make(chan func()),
 		changed:   make(chan struct{}, 1),
-		objects:   newObjects(config.Node),
+		objects:   newObjects(config.Node, config.Namespace),
 		table:     advertise.NewTable(),
 		retry:     retry,
 		sessions:  map[string]bgp.Session{},

@@ -7,6 +7,7 @@ import (
 	"github.com/herald-network/herald/internal/agent/input"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // objects are the API objects that the node's intent is made of; Services and EndpointSlices go straight to the table.
@@ -14,17 +15,19 @@ type objects struct {
 	node           intent.Node
 	configurations map[string]*v1alpha1.BGPConfiguration
 	peers          map[string]*v1alpha1.BGPPeer
+	passwords      intent.Passwords
 	// unknown are the kinds of which not all objects have been told yet.
 	unknown []input.Kind
 	// reconfigured says that the intent must be made anew.
 	reconfigured bool
 }
 
-func newObjects(node string) *objects {
+func newObjects(node, namespace string) *objects {
 	return &objects{
 		node:           intent.Node{Name: node, Deleting: true},
 		configurations: map[string]*v1alpha1.BGPConfiguration{},
 		peers:          map[string]*v1alpha1.BGPPeer{},
+		passwords:      intent.Passwords{Namespace: namespace, Found: map[v1alpha1.SecretKeyRef]password.Found{}},
 		unknown:        input.Kinds(),
 		reconfigured:   true,
 	}
@@ -35,7 +38,7 @@ func (o *objects) areKnown() bool { return len(o.unknown) == 0 }
 
 // input returns what the intent is made of.
 func (o *objects) input() intent.Input {
-	in := intent.Input{Node: o.node}
+	in := intent.Input{Node: o.node, Passwords: o.passwords}
 	for _, c := range o.configurations {
 		in.Configurations = append(in.Configurations, *c)
 	}
@@ -68,6 +71,9 @@ func (o *objects) take(event input.Event, table *advertise.Table) {
 	case input.Configuration:
 		o.reconfigured = true
 		set(o.configurations, e.Name, e.Configuration)
+	case input.Password:
+		o.reconfigured = true
+		o.passwords.Found[e.Key] = e.Found
 	case input.Synced:
 		o.unknown = slices.DeleteFunc(o.unknown, func(k input.Kind) bool { return k == e.Kind })
 	}

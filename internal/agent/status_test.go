@@ -97,9 +97,7 @@ func TestASessionCarriesTheGenerationThatItRuns(t *testing.T) {
 
 func TestReadiness(t *testing.T) {
 	t.Parallel()
-	withPassword := tor(func(p *v1alpha1.BGPPeer) {
-		p.Spec.Password = &v1alpha1.Password{SecretKeyRef: v1alpha1.SecretKeyRef{Name: "tor", Key: "password"}}
-	})
+	broken := tor(func(p *v1alpha1.BGPPeer) { p.Spec.HoldTimeSeconds = 1 })
 	overIPv6 := peer("tor", "2001:db8::1")
 	wantsIPv6 := tor(func(p *v1alpha1.BGPPeer) { p.Spec.AddressFamilies = []v1alpha1.AddressFamily{"IPv4", "IPv6"} })
 	for name, row := range map[string]struct {
@@ -130,9 +128,9 @@ func TestReadiness(t *testing.T) {
 			events: []input.Event{tor(), node(excluded), blocks("10.49.0.0/16")},
 			reason: "NodeExcluded", message: "the node is out of service", lastError: "the node is out of service",
 		},
-		"a peer that can't be run yet": {
-			events: []input.Event{withPassword, node(), blocks("10.49.0.0/16")},
-			reason: "Invalid", message: "BGPPeer tor: spec.password", lastError: "spec.password: ",
+		"a peer that can't be run": {
+			events: []input.Event{broken, node(), blocks("10.49.0.0/16")},
+			reason: "Invalid", message: "BGPPeer tor: spec.holdTimeSeconds", lastError: "spec.holdTimeSeconds: ",
 		},
 		"no address to dial from": {
 			events: []input.Event{overIPv6, node(), blocks("10.49.0.0/16")},

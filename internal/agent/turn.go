@@ -28,6 +28,9 @@ func (a *Agent) turn(ctx context.Context) {
 	sound := a.guard(func() {
 		start := time.Now()
 		steps := a.decide()
+		if a.awaitsSecrets() {
+			return
+		}
 		a.Metrics.Compute.Observe(time.Since(start).Seconds())
 		a.run(ctx, steps)
 	})
@@ -44,6 +47,7 @@ func (a *Agent) decide() []plan.Step {
 		// A bug in here stops nothing that runs, and where nothing runs yet it does not pass for an empty configuration.
 		a.objects.reconfigured = !a.hasSpoken
 		a.intent = intent.For(a.objects.input())
+		a.followSecrets()
 		a.table.Configure(a.intent.Advertise)
 		a.objects.reconfigured = false
 	}

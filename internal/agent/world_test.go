@@ -40,6 +40,7 @@ type world struct {
 	registry *prometheus.Registry
 	loop     *metrics.Loop
 	warnings chan agent.Warning
+	secrets  *secrets
 
 	// stop ends the agent as SIGTERM does, and returns what it ended with.
 	stop func() error
@@ -59,6 +60,7 @@ func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) 
 			bgpNode:  &nodeStatus{},
 			registry: prometheus.NewRegistry(),
 			warnings: make(chan agent.Warning, 1),
+			secrets:  &secrets{},
 		}
 		w.loop = metrics.NewLoop(w.registry)
 		var spoken speaker.Speaker = w.speaker
@@ -66,8 +68,8 @@ func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) 
 			spoken = with(spoken)
 		}
 		w.agent = agent.New(agent.Config{
-			Node: "node-1", Version: "v1", Log: logr.Discard(),
-			Inputs: w.inputs, Speaker: spoken, Marker: w.marker, Workload: w.workload,
+			Node: "node-1", Namespace: "herald-system", Version: "v1", Log: logr.Discard(),
+			Inputs: w.inputs, Secrets: w.secrets, Speaker: spoken, Marker: w.marker, Workload: w.workload,
 			BGPNode:  w.bgpNode,
 			Warnings: w.warnings, Metrics: w.loop,
 		})
@@ -167,6 +169,13 @@ func (w *workload) HasLeft(ctx context.Context, _ map[string]string) (bool, erro
 		return w.hasLeft, w.err
 	}
 }
+
+// secrets remembers which keys are followed, each with its occasion.
+type secrets struct {
+	keys map[v1alpha1.SecretKeyRef]string
+}
+
+func (s *secrets) Follow(keys map[v1alpha1.SecretKeyRef]string) { s.keys = keys }
 
 // flaky is a speaker that fails, or panics, as often as a test says.
 type flaky struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // Rack returns a cluster of three nodes, of which node-1 and node-2 are in rack a and node-3 in rack b, with cluster IPs
@@ -21,12 +22,21 @@ import (
 func Rack() cluster.State {
 	state := cluster.State{
 		ServiceCIDRs: []netip.Prefix{netip.MustParsePrefix("10.49.0.0/16"), netip.MustParsePrefix("2001:db8:49::/112")},
-		Secrets:      map[string][]string{"tor": {"password"}},
+		Secrets:      map[string]password.Secret{"tor": Secret("password")},
 	}
 	for i, where := range []string{"a", "a", "b"} {
 		state.Nodes = append(state.Nodes, Node(i, where))
 	}
 	return state
+}
+
+// Secret returns a Secret with a password under each of some keys.
+func Secret(keys ...string) password.Secret {
+	data := map[string][]byte{}
+	for _, key := range keys {
+		data[key] = password.StandIn([]byte("hush"))
+	}
+	return password.Secret{Data: data}
 }
 
 // Node returns the node of a number, which is node-1 for 0, in a rack: with InternalIPs and pod CIDRs of both families.

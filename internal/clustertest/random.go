@@ -10,13 +10,14 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // RandomState returns a cluster of a few nodes and objects. Their vocabulary is small, so that they often claim the same.
 func RandomState(t *rapid.T) cluster.State {
 	state := cluster.State{
 		ServiceCIDRs: rapid.SampledFrom([][]netip.Prefix{nil, {netip.MustParsePrefix("10.49.0.0/16")}}).Draw(t, "ServiceCIDRs"),
-		Secrets:      rapid.SampledFrom([]map[string][]string{nil, {}, {"tor": {"password"}}}).Draw(t, "secrets"),
+		Secrets:      rapid.SampledFrom([]map[string]password.Secret{nil, {}, {"tor": Secret("password")}}).Draw(t, "secrets"),
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "nodes") {
 		state.Nodes = append(state.Nodes, randomNode(t, i))
@@ -64,6 +65,7 @@ func RandomPeer(t *rapid.T, name string) *v1alpha1.BGPPeer {
 	spec.LocalASNumber = pick[int64](t, "localASNumber", 0, 0, 64512, 64700)
 	spec.EBGPMultihopTTL = pick[int32](t, "ebgpMultihopTTL", 0, 0, 1, 2)
 	spec.AddressFamilies = pick(t, "addressFamilies", nil, nil, []v1alpha1.AddressFamily{v1alpha1.IPv4, v1alpha1.IPv6})
+	spec.ConnectionMode = pick(t, "connectionMode", "", "", v1alpha1.ConnectionPassive)
 	spec.SourceAddress = pick(t, "sourceAddress", "", "", v1alpha1.SourceAny)
 	spec.GracefulRestart.RestartTimeSeconds = pick[int32](t, "restartTimeSeconds", 0, 60)
 	if secret := pick(t, "secret", "", "", "", "tor", "other", "herald-webhook-server"); secret != "" {

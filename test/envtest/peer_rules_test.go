@@ -87,10 +87,15 @@ func (t table) peerAddress() {
 			"use the AS number that the peer expects of the nodes",
 	}
 
-	linkLocal := change{"spec.peerIP": "fe80::1", "spec.interface": "eth0"}
+	linkLocal := change{"spec.password": nil, "spec.peerIP": "fe80::1", "spec.interface": "eth0"}
 	t["a link-local peer needs an interface"] = rule{
-		accepts: linkLocal, refuses: change{"spec.peerIP": "fe80::1"},
+		accepts: linkLocal, refuses: change{"spec.password": nil, "spec.peerIP": "fe80::1"},
 		says: "spec.interface: Required value: interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it",
+	}
+	t["a link-local peer has no password"] = rule{
+		accepts: linkLocal, refuses: change{"spec.peerIP": "fe80::1", "spec.interface": "eth0"},
+		says: "spec.password: Forbidden: password must not be set with a link-local peerIP (fe80::/10): a signature is tied to an address, " +
+			"and a link-local one is another host on each link; use a global address of the peer, or ttlSecurityHops in place of the password",
 	}
 	t["another peer has no interface"] = rule{
 		accepts: change{"spec.peerIP": "169.254.0.1"},
@@ -100,15 +105,15 @@ func (t table) peerAddress() {
 	}
 	for sentence, name := range map[string]string{"interface is no path": "../eth0", "interface is no alias": "eth0:1", "interface is no directory": "..", "interface is not empty": ""} {
 		t[sentence] = rule{
-			accepts: linkLocal, refuses: change{"spec.peerIP": "fe80::1", "spec.interface": name},
+			accepts: linkLocal, refuses: change{"spec.password": nil, "spec.peerIP": "fe80::1", "spec.interface": name},
 			says: `spec.interface: Invalid value: "` + name + `": interface must be the name of a network interface, such as eth0: ` +
 				"1 to 15 characters without '/', ':', '%' or white space",
 			serverOnly: name == "",
 		}
 	}
 	t["interface is bounded"] = rule{
-		accepts: change{"spec.peerIP": "fe80::1", "spec.interface": "fifteen-letters"},
-		refuses: change{"spec.peerIP": "fe80::1", "spec.interface": "sixteen-letters!"}, says: "spec.interface: Too long: may not be more than 15 bytes", serverOnly: true,
+		accepts: change{"spec.password": nil, "spec.peerIP": "fe80::1", "spec.interface": "fifteen-letters"},
+		refuses: change{"spec.password": nil, "spec.peerIP": "fe80::1", "spec.interface": "sixteen-letters!"}, says: "spec.interface: Too long: may not be more than 15 bytes", serverOnly: true,
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/herald-network/herald/internal/config"
-	"github.com/herald-network/herald/internal/core/crosscheck"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 const (
 	// DefaultSecret is the name of the Secret that holds what the manager has made.
-	DefaultSecret = crosscheck.WebhookSecret
+	DefaultSecret = password.WebhookSecret
 	// DefaultDirectory is where mounted certificates are: OLM mounts them there, without being asked.
 	DefaultDirectory = "/tmp/k8s-webhook-server/serving-certs"
 

@@ -4,9 +4,7 @@ package clustercache
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -16,6 +14,7 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/cluster"
+	"github.com/herald-network/herald/internal/core/password"
 	"github.com/herald-network/herald/internal/kubeobject"
 )
 
@@ -51,7 +50,8 @@ func (s Source) State(ctx context.Context) (cluster.State, error) {
 		Configurations: configurations.Items,
 		Peers:          peers.Items,
 		Pools:          pools.Items,
-		Secrets:        make(map[string][]string, len(secrets.Items)),
+		Namespace:      s.Namespace,
+		Secrets:        make(map[string]password.Secret, len(secrets.Items)),
 	}
 	for i := range nodes.Items {
 		state.Nodes = append(state.Nodes, *kubeobject.Node(&nodes.Items[i]))
@@ -64,7 +64,8 @@ func (s Source) State(ctx context.Context) (cluster.State, error) {
 		}
 	}
 	for i := range secrets.Items {
-		state.Secrets[secrets.Items[i].Name] = slices.Sorted(maps.Keys(secrets.Items[i].Data))
+		secret := &secrets.Items[i]
+		state.Secrets[secret.Name] = password.Secret{Type: string(secret.Type), Data: secret.Data}
 	}
 	return state, nil
 }

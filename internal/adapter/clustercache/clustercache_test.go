@@ -23,6 +23,7 @@ import (
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 	"github.com/herald-network/herald/internal/kubeobject"
 )
 
@@ -78,10 +79,10 @@ func source(t *testing.T, objects ...client.Object) clustercache.Source {
 }
 
 func TestNothingIsKeptThatNoDecisionNeeds(t *testing.T) {
-	secret := &corev1.Secret{ObjectMeta: managed("tor"), Data: map[string][]byte{"password": []byte("hush"), "other": []byte("hush")}}
-	want := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Data: map[string][]byte{"password": nil, "other": nil}}
+	secret := &corev1.Secret{ObjectMeta: managed("tor"), Data: map[string][]byte{"password": []byte("hush"), "other": []byte("hush\n"), "none": nil}}
+	want := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "tor"}, Data: map[string][]byte{"password": []byte("x"), "other": []byte("\n"), "none": nil}}
 	if diff := cmp.Diff(want, cached(t, secret)); diff != "" {
-		t.Errorf("a Secret's keys are kept, and nothing of its values (-want +got):\n%s", diff)
+		t.Errorf("a Secret's keys are kept, and of its values only whether they are fit for a password (-want +got):\n%s", diff)
 	}
 
 	node := &corev1.Node{
@@ -144,7 +145,7 @@ func TestSelectorsOfServicesAreKeptWhereTheyDecide(t *testing.T) {
 func TestAStateHoldsWhatTheCacheHolds(t *testing.T) {
 	elsewhere := cached(t, &corev1.Secret{ObjectMeta: managed("other"), Data: map[string][]byte{"password": nil}})
 	elsewhere.Namespace = "default"
-	tor := cached(t, &corev1.Secret{ObjectMeta: managed("tor"), Data: map[string][]byte{"password": {1}, "b": {2}}})
+	tor := cached(t, &corev1.Secret{ObjectMeta: managed("tor"), Type: "example.com/one", Data: map[string][]byte{"password": {1}, "b": nil}})
 	tor.Namespace = namespace
 	ranges := &networkingv1.ServiceCIDR{ObjectMeta: managed("kubernetes")}
 	ranges.Spec.CIDRs = []string{"10.49.0.0/16", "fd00:10:49::/108"}
@@ -166,12 +167,15 @@ func TestAStateHoldsWhatTheCacheHolds(t *testing.T) {
 		state.Nodes, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string][]string{"tor": {"b", "password"}}, state.Secrets); diff != "" {
-		t.Errorf("the keys of the Secrets in Herald's own namespace (-want +got):\n%s", diff)
+	if diff := cmp.Diff(map[string]password.Secret{"tor": {Type: "example.com/one", Data: map[string][]byte{"password": []byte("x"), "b": nil}}}, state.Secrets); diff != "" {
+		t.Errorf("the Secrets in Herald's own namespace (-want +got):\n%s", diff)
 	}
 	cidrs := []netip.Prefix{netip.MustParsePrefix("10.49.0.0/16"), netip.MustParsePrefix("fd00:10:49::/108")}
 	if diff := cmp.Diff(cidrs, state.ServiceCIDRs, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("ServiceCIDRs (-want +got):\n%s", diff)
+	}
+	if state.Namespace != namespace {
+		t.Errorf("Herald's namespace is %q", state.Namespace)
 	}
 	if len(state.Peers) != 1 || state.Peers[0].Name != "tor" || len(state.Pools) != 1 || state.Configuration("default") == nil {
 		t.Errorf("Herald's own kinds: %+v", state)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/ipam"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // Objects says what a cache has to hold for a Source, and how little of it: what no decision needs is dropped on its way in,
@@ -73,9 +74,10 @@ func keepOfSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
+// keepOfSecret leaves a Secret its keys and, in place of each value, no more than whether it is fit for a password.
 func keepOfSecret(s *corev1.Secret) {
 	s.Annotations = nil
-	for key := range s.Data {
-		s.Data[key] = nil
+	for key, value := range s.Data {
+		s.Data[key] = password.StandIn(value)
 	}
 }

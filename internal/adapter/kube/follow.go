@@ -66,6 +66,8 @@ func notHeadless(o *metav1.ListOptions) { o.LabelSelector = "!service.kubernetes
 type follower struct {
 	client   rest.Interface
 	resource string
+	// namespace is "" for all.
+	namespace string
 	// narrow says which objects; nil for all.
 	narrow func(*metav1.ListOptions)
 	log    logr.Logger
@@ -89,7 +91,7 @@ func (f *follower) request(options metav1.ListOptions) *rest.Request {
 	if f.narrow != nil {
 		f.narrow(&options)
 	}
-	return f.client.Get().Resource(f.resource).VersionedParams(&options, metav1.ParameterCodec)
+	return f.client.Get().NamespaceIfScoped(f.namespace, f.namespace != "").Resource(f.resource).VersionedParams(&options, metav1.ParameterCodec)
 }
 
 func (f *follower) note(ctx context.Context, err error) {

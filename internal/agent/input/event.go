@@ -6,6 +6,7 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // Kind names a kind of object that an agent follows.
@@ -18,14 +19,16 @@ const (
 	KindNode             Kind = "Node"
 	KindBGPPeer          Kind = "BGPPeer"
 	KindBGPConfiguration Kind = "BGPConfiguration"
+	KindSecret           Kind = "Secret"
 )
 
-// Kinds returns all kinds that an agent follows: until each is synced, nothing is known.
+// Kinds returns the kinds that an agent follows from the start: until each is synced, nothing is known. Secrets are not among
+// them, since which ones there are to follow is for BGPPeers to say, and one that can't be read is missed by its peers alone.
 func Kinds() []Kind {
 	return []Kind{KindService, KindEndpointSlice, KindNode, KindBGPPeer, KindBGPConfiguration}
 }
 
-// Event is one change: a Service, Slice, Node, Peer, Configuration or Synced.
+// Event is one change: a Service, Slice, Node, Peer, Configuration, Password or Synced.
 type Event interface{ isEvent() }
 
 // Service is a Service as it is now.
@@ -62,6 +65,12 @@ type Configuration struct {
 	Configuration *v1alpha1.BGPConfiguration
 }
 
+// Password is what a key of a Secret holds now.
+type Password struct {
+	Key   v1alpha1.SecretKeyRef
+	Found password.Found
+}
+
 // Synced says that all objects of a kind that there are have been told.
 type Synced struct{ Kind Kind }
 
@@ -70,4 +79,5 @@ func (Slice) isEvent()         {}
 func (Node) isEvent()          {}
 func (Peer) isEvent()          {}
 func (Configuration) isEvent() {}
+func (Password) isEvent()      {}
 func (Synced) isEvent()        {}

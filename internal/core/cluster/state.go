@@ -6,6 +6,7 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // State is a cluster at one moment. Its lists are in any order, and nobody changes what they hold: states that differ in
@@ -17,8 +18,10 @@ type State struct {
 	Pools          []v1alpha1.ExternalIPPool
 	// ServiceCIDRs are the ranges that cluster IPs come from; none where they are not known.
 	ServiceCIDRs []netip.Prefix
-	// Secrets are the keys of each Secret in Herald's own namespace, by the Secret's name; nil where they are not known.
-	Secrets map[string][]string
+	// Namespace is the name of Herald's own; "" where it is not known.
+	Namespace string
+	// Secrets are those in Herald's own namespace, by name, with stand-ins for their values; nil where they are not known.
+	Secrets map[string]password.Secret
 	// Services with their endpoints; none where the question at hand is not about them.
 	Services []Service
 }
@@ -32,10 +35,8 @@ type Service struct {
 	Assigned []netip.Addr
 }
 
-// Intent returns what the speaker of a node should be.
-func (s State) Intent(node intent.Node) intent.Intent {
-	return intent.For(intent.Input{Node: node, Configurations: s.Configurations, Peers: s.Peers})
-}
+// Intent returns what the speaker of a node should be, given every password that a peer names.
+func (s State) Intent(node intent.Node) intent.Intent { return s.Resolver().For(node) }
 
 // Resolver returns what gives the same as Intent, at less cost where many nodes are asked about.
 func (s State) Resolver() *intent.Resolver { return intent.NewResolver(s.Configurations, s.Peers) }

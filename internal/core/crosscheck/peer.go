@@ -9,11 +9,9 @@ import (
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 	"github.com/herald-network/herald/internal/core/validate"
 )
-
-// WebhookSecret is the Secret with the key of the manager's own webhooks: no agent may read it.
-const WebhookSecret = "herald-webhook-server" //nolint:gosec // The Secret's name, not what is in it.
 
 func (c *Check) peer(i int) []Finding {
 	peer, spec := &c.state.Peers[i], field.NewPath("spec")
@@ -21,9 +19,6 @@ func (c *Check) peer(i int) []Finding {
 	classes := c.roll.classesOf(nodes)
 	var r report
 	r.validated(validate.Peer(peer))
-	for _, err := range validate.Unsupported(peer) {
-		r.warn(v1alpha1.ReasonNotSupported, err)
-	}
 	c.problems(&r, subject{intent.KindBGPPeer, peer.Name, peer.Spec.PeerIP}, classes)
 	c.peerAddress(&r, spec.Child("peerIP"), peer.Spec.PeerIP)
 	c.password(&r, spec.Child("password", "secretKeyRef"), peer.Spec.Password)
@@ -71,12 +66,12 @@ func (c *Check) peerAddress(r *report, at *field.Path, text string) {
 	}
 }
 
-func (c *Check) password(r *report, at *field.Path, password *v1alpha1.Password) {
-	if password == nil {
+func (c *Check) password(r *report, at *field.Path, named *v1alpha1.Password) {
+	if named == nil {
 		return
 	}
-	ref := password.SecretKeyRef
-	if ref.Name == WebhookSecret {
+	ref := named.SecretKeyRef
+	if ref.Name == password.WebhookSecret {
 		r.invalid(v1alpha1.ReasonInvalid, field.ErrorList{field.Invalid(at.Child("name"), ref.Name,
 			"name must not be the Secret with the key of Herald's own webhooks, which no agent may read: create another Secret for the password")})
 		return
@@ -84,18 +79,19 @@ func (c *Check) password(r *report, at *field.Path, password *v1alpha1.Password)
 	if c.state.Secrets == nil {
 		return
 	}
-	keys, found := c.state.Secrets[ref.Name]
+	var found password.Found
+	if secret, exists := c.state.Secrets[ref.Name]; exists {
+		found = password.In(&secret, ref)
+	} else {
+		found = password.In(nil, ref)
+	}
+	fault := found.Fault(at, ref, c.state.Namespace)
 	switch {
-	case !found:
-		missing := field.NotFound(at.Child("name"), ref.Name)
-		missing.Detail = fmt.Sprintf("there is no Secret %q in Herald's own namespace: create it there with the key %q; "+
-			"until then the session is not opened", ref.Name, ref.Key)
-		r.warn(v1alpha1.ReasonSecretNotFound, missing)
-	case !slices.Contains(keys, ref.Key):
-		missing := field.NotFound(at.Child("key"), ref.Key)
-		missing.Detail = fmt.Sprintf("the Secret %q in Herald's own namespace has no key %q: add it; until then the session is not opened",
-			ref.Name, ref.Key)
-		r.warn(v1alpha1.ReasonSecretNotFound, missing)
+	case fault == nil:
+	case found.Password.IsSet():
+		r.warn(v1alpha1.ReasonValid, fault)
+	default:
+		r.warn(v1alpha1.ReasonSecretNotFound, fault)
 	}
 }
 

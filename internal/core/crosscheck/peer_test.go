@@ -1,6 +1,7 @@
 package crosscheck_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/herald-network/herald/api/v1alpha1"
@@ -8,6 +9,7 @@ import (
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/crosscheck"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // peerRows each have a peer that is a day old, and say what is found about it.
@@ -25,9 +27,9 @@ var peerRows = map[string]struct {
 		spec: "{peerIP: 192.168.1.1, asNumber: 23456}",
 		want: []string{"error Invalid: spec.asNumber: Invalid value: 23456: asNumber must not be 23456 (AS_TRANS), which RFC 6793 reserves: use the peer's own AS number"},
 	},
-	"what this version can't do": {
-		spec: "{peerIP: 192.168.1.1, asNumber: 64512, ttlSecurityHops: 1}",
-		want: []string{"warning NotSupported: spec.ttlSecurityHops: this version can't run a peer with it, and won't without: remove it, or wait for the version that can"},
+	"what has no effect where the peer dials": {
+		spec: "{peerIP: 192.168.1.1, asNumber: 64512, connectionMode: Passive, peerPort: 1179}",
+		want: []string{"warning Valid: spec.peerPort: it has no effect with connectionMode Passive, where the peer dials: leave it out"},
 	},
 
 	"the address and port of an older peer": {
@@ -47,6 +49,19 @@ var peerRows = map[string]struct {
 		peers:          others{"old/9": "{peerIP: 192.168.1.1, asNumber: 64512}"},
 		configurations: others{"default": "{}", "rack-a": "{" + rackA + "}"},
 		want:           []string{`error Conflict: spec.peerIP: Invalid value: "192.168.1.1": BGPPeers "old" and "tor" have the same address and port 192.168.1.1:179 on the same node, and the older one, "old", holds there: delete one of the two, or let them select different nodes (on node-3)`},
+	},
+	"the address of an older peer that is passive": {
+		spec: "{peerIP: 192.168.1.1, asNumber: 64512}", peers: others{"old/9": "{peerIP: 192.168.1.1, asNumber: 64512, peerPort: 1179, connectionMode: Passive}"},
+		want: []string{`error Conflict: spec.peerIP: Invalid value: "192.168.1.1": BGPPeers "old" and "tor" have the same address 192.168.1.1, by which alone a passive peer is told, on the same node, and the older one, "old", holds there: delete one of the two, or let them select different nodes (on node-1, node-2 and node-3)`},
+	},
+	"the address of a newer passive peer, being passive": {
+		spec: "{peerIP: 192.168.1.1, asNumber: 64512, connectionMode: Passive}", peers: others{"new/0": "{peerIP: 192.168.1.1, asNumber: 64513, connectionMode: Passive, nodeSelector: {matchLabels: {rack: b}}}"},
+		want: []string{`warning Conflict: spec.peerIP: BGPPeers "tor" and "new" have the same address and port 192.168.1.1:179 on the same node, and the older one, "tor", holds there: delete one of the two, or let them select different nodes (on node-3)`},
+	},
+	"the address of another peer on another link": {spec: `{peerIP: "fe80::1", interface: eth0, asNumber: 64512}`, peers: others{"old/9": `{peerIP: "fe80::1", interface: eth1, asNumber: 64512}`}},
+	"the address of a peer that has no password": {
+		spec: "{peerIP: 192.168.1.1, asNumber: 64512}", peers: others{"old/9": "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: spine, key: password}}}"},
+		want: []string{`error Conflict: spec.peerIP: Invalid value: "192.168.1.1": BGPPeers "old" and "tor" have the same address and port 192.168.1.1:179 on the same node, and the older one, "old", holds there: delete one of the two, or let them select different nodes (on node-1, node-2 and node-3)`},
 	},
 	"the address of another peer on another port":  {spec: "{peerIP: 192.168.1.1, asNumber: 64512}", peers: others{"old/9": "{peerIP: 192.168.1.1, asNumber: 64512, peerPort: 1179}"}},
 	"the address of another peer on another node":  {spec: "{peerIP: 192.168.1.1, asNumber: 64512, nodeSelector: {matchLabels: {rack: a}}}", peers: others{"old/9": "{peerIP: 192.168.1.1, asNumber: 64512, nodeSelector: {matchLabels: {rack: b}}}"}},
@@ -71,24 +86,45 @@ var peerRows = map[string]struct {
 
 	"a Secret that is not there": {
 		spec: "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: spine, key: password}}}",
-		want: []string{unsupportedPassword, `warning SecretNotFound: spec.password.secretKeyRef.name: there is no Secret "spine" in Herald's own namespace: create it there with the key "password"; until then the session is not opened`},
+		want: []string{`warning SecretNotFound: spec.password.secretKeyRef.name: there is no Secret "spine" in Herald's own namespace: create it there with the key "password"; until then no session is opened, and one that runs keeps its password`},
 	},
 	"a Secret that lacks the key": {
 		spec: "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: tor, key: md5}}}",
-		want: []string{unsupportedPassword, `warning SecretNotFound: spec.password.secretKeyRef.key: the Secret "tor" in Herald's own namespace has no key "md5": add it; until then the session is not opened`},
+		want: []string{`warning SecretNotFound: spec.password.secretKeyRef.key: the Secret "tor" in Herald's own namespace has no key "md5": add it; until then no session is opened, and one that runs keeps its password`},
 	},
 	"a Secret with the key": {
 		spec: "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: tor, key: password}}}",
-		want: []string{unsupportedPassword},
 	},
 	"a Secret where none is known": {
 		spec:   "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: spine, key: password}}}",
 		change: func(s *cluster.State) { s.Secrets = nil },
-		want:   []string{unsupportedPassword},
+	},
+	"a Secret in a namespace of another name": {
+		spec:   "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: spine, key: password}}}",
+		change: func(s *cluster.State) { s.Namespace = "bgp" },
+		want:   []string{`warning SecretNotFound: spec.password.secretKeyRef.name: there is no Secret "spine" in Herald's namespace "bgp": create it there with the key "password"; until then no session is opened, and one that runs keeps its password`},
+	},
+	"a Secret of a type for something else": {
+		spec: withPassword, change: torHolds("hush", "kubernetes.io/tls"),
+		want: []string{`warning SecretNotFound: spec.password.secretKeyRef.name: the Secret "tor" in Herald's own namespace is of type kubernetes.io/tls, but agents read passwords only from Secrets of type Opaque or kubernetes.io/basic-auth: put the password into such a Secret; until then no session is opened, and one that runs keeps its password`},
+	},
+	"a Secret with a user": {spec: withPassword, change: torHolds("hush", "kubernetes.io/basic-auth")},
+	"an empty password": {
+		spec: withPassword, change: torHolds("", ""),
+		want: []string{`warning SecretNotFound: spec.password.secretKeyRef.key: the value of the key "password" in the Secret "tor" in Herald's own namespace is empty: a password has 1 to 80 bytes; until then no session is opened, and one that runs keeps its password`},
+	},
+	"the longest password": {spec: withPassword, change: torHolds(strings.Repeat("x", 80), "Opaque")},
+	"a password that is too long": {
+		spec: withPassword, change: torHolds(strings.Repeat("x", 81), "Opaque"),
+		want: []string{`warning SecretNotFound: spec.password.secretKeyRef.key: the value of the key "password" in the Secret "tor" in Herald's own namespace is longer than the 80 bytes that a password may have: choose a shorter one, here and on the router; until then no session is opened, and one that runs keeps its password`},
+	},
+	"a password that ends in a line break": {
+		spec: withPassword, change: torHolds("hush\n", "Opaque"),
+		want: []string{`warning Valid: spec.password.secretKeyRef.key: the value of the key "password" in the Secret "tor" in Herald's own namespace ends in a line break, which is part of the password: unless the router's has it too, write the value without it, as kubectl create secret --from-literal does`},
 	},
 	"the webhooks' own Secret": {
 		spec: "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: herald-webhook-server, key: tls.key}}}",
-		want: []string{unsupportedPassword, `error Invalid: spec.password.secretKeyRef.name: Invalid value: "herald-webhook-server": name must not be the Secret with the key of Herald's own webhooks, which no agent may read: create another Secret for the password`},
+		want: []string{`error Invalid: spec.password.secretKeyRef.name: Invalid value: "herald-webhook-server": name must not be the Secret with the key of Herald's own webhooks, which no agent may read: create another Secret for the password`},
 	},
 
 	"no node": {
@@ -145,7 +181,14 @@ var peerRows = map[string]struct {
 	},
 }
 
-const unsupportedPassword = "warning NotSupported: spec.password: this version can't run a peer with it, and won't without: remove it, or wait for the version that can"
+const withPassword = "{peerIP: 192.168.1.1, asNumber: 64512, password: {secretKeyRef: {name: tor, key: password}}}"
+
+// torHolds makes the Secret tor hold a password.
+func torHolds(value, secretType string) func(*cluster.State) {
+	return func(s *cluster.State) {
+		s.Secrets = map[string]password.Secret{"tor": {Type: secretType, Data: map[string][]byte{"password": []byte(value)}}}
+	}
+}
 
 // singleStack takes the IPv6 addresses of node-2.
 func singleStack(s *cluster.State) {

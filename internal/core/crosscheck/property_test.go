@@ -14,6 +14,7 @@ import (
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/crosscheck"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/password"
 )
 
 // everyFinding returns all that one check finds in a state, by object.
@@ -104,7 +105,7 @@ func findingsOf(check *crosscheck.Check, state cluster.State, object intent.Obje
 func says(f crosscheck.Finding, problem intent.Problem, node string) bool {
 	sameWords := f.ErrorBody() == problem.Message || f.Detail == problem.Message || problem.Reason == v1alpha1.ReasonPrependIgnored
 	onNode := len(f.Nodes) == 0 || slices.Contains(f.Nodes, node)
-	isRefused := !f.Warning || problem.Condition != v1alpha1.ConditionAccepted || problem.Reason == v1alpha1.ReasonNotSupported
+	isRefused := !f.Warning || problem.Condition != v1alpha1.ConditionAccepted
 	return f.Field == problem.Field && f.Reason == problem.Reason && sameWords && onNode && isRefused
 }
 
@@ -176,7 +177,7 @@ func randomChange(t *rapid.T, state cluster.State) (cluster.State, crosscheck.Ob
 // racks returns a cluster of racks of 40 nodes, each with two peers of its own, two peers for all nodes and some overlays.
 func racks(nodes int) cluster.State {
 	const size = 40
-	state := cluster.State{Secrets: map[string][]string{}}
+	state := cluster.State{Secrets: map[string]password.Secret{}}
 	for i := range nodes {
 		node := clustertest.Node(i%250, fmt.Sprintf("rack-%d", i/size))
 		node.Name = fmt.Sprintf("node-%d", i)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
 )
 
@@ -129,17 +130,17 @@ func (c *Check) problemsOf(of *class) []intent.Problem {
 	if of.solved {
 		return of.problems
 	}
-	input := intent.Input{Node: c.state.Nodes[of.nodes[0]]}
+	var state cluster.State
 	for _, i := range of.peers {
-		input.Peers = append(input.Peers, c.state.Peers[i])
+		state.Peers = append(state.Peers, c.state.Peers[i])
 	}
 	for _, i := range of.overlays {
-		input.Configurations = append(input.Configurations, c.state.Configurations[i])
+		state.Configurations = append(state.Configurations, c.state.Configurations[i])
 	}
 	if i, found := c.place(v1alpha1.DefaultConfigurationName); found {
-		input.Configurations = append(input.Configurations, c.state.Configurations[i])
+		state.Configurations = append(state.Configurations, c.state.Configurations[i])
 	}
-	of.problems, of.solved = intent.For(input).Problems, true
+	of.problems, of.solved = state.Intent(c.state.Nodes[of.nodes[0]]).Problems, true
 	return of.problems
 }
 

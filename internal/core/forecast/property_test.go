@@ -31,7 +31,7 @@ type agent struct {
 
 func newAgent(state cluster.State, node intent.Node, services []service) agent {
 	a := agent{
-		intent: intent.For(intent.Input{Node: node, Configurations: state.Configurations, Peers: state.Peers}),
+		intent: state.Intent(node),
 		table:  advertise.NewTable(),
 		sent:   map[netip.Prefix]bool{},
 	}

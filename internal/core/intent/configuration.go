@@ -116,6 +116,7 @@ func (ps *problems) layer(c *v1alpha1.BGPConfiguration, found field.ErrorList) l
 
 	f, at, spec := faults(append(errs, found...)), field.NewPath("spec"), &l.spec
 	blank(f, at.Child("asNumber"), &spec.ASNumber)
+	blank(f, at.Child("listenPort"), &spec.ListenPort)
 	blank(f, at.Child("routerID"), &spec.RouterID)
 	blank(f, at.Child("podCIDRAdvertisement"), &spec.PodCIDRAdvertisement)
 	blank(f, at.Child("gracefulRestart", "mode"), &spec.GracefulRestart.Mode)

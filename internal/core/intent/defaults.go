@@ -12,6 +12,8 @@ const (
 	DefaultASN bgp.ASN = 64512
 	// DefaultPeerPort is the TCP port that peers listen on (RFC 4271, section 2).
 	DefaultPeerPort = 179
+	// DefaultListenPort is the TCP port on which passive peers are expected.
+	DefaultListenPort = 179
 	// DefaultHoldTime is offered in the OPEN (RFC 4271, section 10).
 	DefaultHoldTime = 90 * time.Second
 	// DefaultConnectRetryTime is the time between attempts to connect. The 120 s of RFC 4271, section 10, would leave a

@@ -20,6 +20,8 @@ type Input struct {
 	// Configurations and Peers are all objects of their kinds, in any order.
 	Configurations []v1alpha1.BGPConfiguration
 	Peers          []v1alpha1.BGPPeer
+	// Passwords are what is known of those that peers name.
+	Passwords Passwords
 }
 
 // Intent is what one node's BGP speaker should be.
@@ -33,6 +35,10 @@ type Intent struct {
 	Selected []Object
 	// Peers are the peers to run, by name: none on a node that is out of service.
 	Peers []bgp.Peer
+	// SecretKeys are those whose values the node's peers need as passwords, each once, in order.
+	SecretKeys []v1alpha1.SecretKeyRef
+	// Opened says of those of the Peers that have a password where it is from, by name.
+	Opened map[string]Opened
 	// Advertise is what to advertise; its Excluded says that the node is out of service.
 	Advertise advertise.Config
 	// Problems are ordered by object, then as they were found.
@@ -40,7 +46,11 @@ type Intent struct {
 }
 
 // For returns what the node's speaker should be.
-func For(input Input) Intent { return NewResolver(input.Configurations, input.Peers).For(input.Node) }
+func For(input Input) Intent {
+	r := NewResolver(input.Configurations, input.Peers)
+	r.keyring = keyring{Passwords: input.Passwords}
+	return r.For(input.Node)
+}
 
 // Resolver resolves the objects of a cluster for one node after the other, and does once what is the same for many. Its
 // methods must not be called concurrently.
@@ -48,6 +58,7 @@ type Resolver struct {
 	base     base
 	overlays []candidate[v1alpha1.BGPConfiguration]
 	peers    []candidate[v1alpha1.BGPPeer]
+	keyring  keyring
 
 	// wrong holds the problems of the peers that were asked about, configurations what each overlay made of the base,
 	// and what the base is by itself.
@@ -55,9 +66,11 @@ type Resolver struct {
 	configurations map[*v1alpha1.BGPConfiguration]configuration
 }
 
-// NewResolver returns a resolver of all objects of their kinds, in any order. They must not change afterwards.
+// NewResolver returns a resolver of all objects of their kinds, in any order. They must not change afterwards. It knows no
+// Secret, and takes every password that a peer names to be there: what it returns is no speaker's to run.
 func NewResolver(configurations []v1alpha1.BGPConfiguration, peers []v1alpha1.BGPPeer) *Resolver {
 	r := &Resolver{
+		keyring:        keyring{assumed: true},
 		wrong:          map[*v1alpha1.BGPPeer]problems{},
 		configurations: map[*v1alpha1.BGPConfiguration]configuration{},
 	}
@@ -88,9 +101,9 @@ func (r *Resolver) For(node Node) Intent {
 		RouterID:   config.routerID(node),
 		Configured: r.base.object != nil,
 	}
-	intent.Selected, intent.Peers = r.peersOf(node, config, &found)
+	r.peersOf(&intent, node, config, &found)
 	if node.IsOutOfService() {
-		intent.Peers = nil
+		intent.Peers, intent.Opened = nil, nil
 	}
 	found.checkPrepending(config, intent.Peers)
 	intent.Advertise = config.advertise(node)

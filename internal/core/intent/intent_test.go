@@ -108,6 +108,8 @@ var comparers = cmp.Options{
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 	cmp.Comparer(func(a, b bgp.PathAttributes) bool { return a == b }),
+	cmp.Comparer(func(a, b bgp.Password) bool { return a == b }),
+	cmp.Comparer(func(a, b bgp.ExportPolicy) bool { return a == b }),
 }
 
 func TestWithoutAnyObjectTheDefaultsHold(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 	"github.com/herald-network/herald/internal/core/validate"
 )
 
-// peersOf returns the BGPPeers that select the node, and those of them that it can run, both by name.
-func (r *Resolver) peersOf(node Node, config configuration, found *problems) ([]Object, []bgp.Peer) {
-	var chosen []Object
-	var run []bgp.Peer
+// peersOf enters the BGPPeers that select the node, and those of them that it can run, both by name.
+func (r *Resolver) peersOf(intent *Intent, node Node, config configuration, found *problems) {
+	// claimed are the peers that hold their address: a password that is missing makes no difference to whom it belongs.
+	var claimed []bgp.Peer
 	for _, candidate := range r.peers {
 		p := candidate.object
 		object := objectOf(KindBGPPeer, p.ObjectMeta)
@@ -25,7 +25,7 @@ func (r *Resolver) peersOf(node Node, config configuration, found *problems) ([]
 			continue
 		}
 		if choice == selected {
-			chosen = append(chosen, object)
+			intent.Selected = append(intent.Selected, object)
 		}
 		// A selector that can't be read is among what problemsOf finds; fail closed all the same.
 		broken := r.problemsOf(object, p)
@@ -34,32 +34,44 @@ func (r *Resolver) peersOf(node Node, config configuration, found *problems) ([]
 			continue
 		}
 		peer := resolvePeer(p, config, node)
-		if found.isUnclaimed(object, peer, run) && found.isReachable(object, p, peer) {
-			run = append(run, peer)
+		if !found.isUnclaimed(object, peer, claimed) || !found.isReachable(object, p, peer) {
+			continue
+		}
+		claimed = append(claimed, peer)
+		if r.keyring.open(intent, found, p, &peer) {
+			intent.Peers = append(intent.Peers, peer)
 		}
 	}
-	slices.SortFunc(chosen, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(run, func(a, b bgp.Peer) int { return strings.Compare(a.Name, b.Name) })
-	return chosen, run
+	slices.SortFunc(intent.Selected, func(a, b Object) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(intent.Peers, func(a, b bgp.Peer) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(intent.SecretKeys, func(a, b v1alpha1.SecretKeyRef) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Key, b.Key))
+	})
+	intent.SecretKeys = slices.Compact(intent.SecretKeys)
 }
 
-// problemsOf returns what is wrong with a peer by itself: none where it is sound and asks for nothing that can't be run
-// yet.
+// problemsOf returns what is wrong with a peer by itself: none where it is sound.
 func (r *Resolver) problemsOf(object Object, p *v1alpha1.BGPPeer) problems {
 	broken, known := r.wrong[p]
 	if !known {
 		broken.refuse(object, v1alpha1.ReasonInvalid, validate.Peer(p).Errors)
-		broken.refuse(object, v1alpha1.ReasonNotSupported, validate.Unsupported(p))
 		r.wrong[p] = broken
 	}
 	return broken
 }
 
-// isUnclaimed reports whether no older peer, of those that run, has the peer's address and port.
+// isUnclaimed reports whether no older peer has the peer's address and port. A passive peer is told by its address alone:
+// the port that it dials from says nothing.
 func (ps *problems) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) bool {
-	i := slices.IndexFunc(older, func(other bgp.Peer) bool { return other.Address == peer.Address })
+	i := slices.IndexFunc(older, func(other bgp.Peer) bool {
+		return other.Address == peer.Address || (other.Passive || peer.Passive) && other.Address.Addr() == peer.Address.Addr()
+	})
 	if i < 0 {
 		return true
+	}
+	what := fmt.Sprintf("address and port %s", peer.Address)
+	if older[i].Address != peer.Address {
+		what = fmt.Sprintf("address %s, by which alone a passive peer is told,", peer.Address.Addr())
 	}
 	ps.report(Problem{
 		Object:    object,
@@ -67,8 +79,8 @@ func (ps *problems) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) 
 		Condition: v1alpha1.ConditionAccepted,
 		Reason:    v1alpha1.ReasonConflict,
 		Rival:     older[i].Name,
-		Message: fmt.Sprintf("BGPPeers %q and %q have the same address and port %s on the same node, and the older one, %q, holds there: "+
-			"delete one of the two, or let them select different nodes", older[i].Name, peer.Name, peer.Address, older[i].Name),
+		Message: fmt.Sprintf("BGPPeers %q and %q have the same %s on the same node, and the older one, %q, holds there: "+
+			"delete one of the two, or let them select different nodes", older[i].Name, peer.Name, what, older[i].Name),
 	})
 	return false
 }
@@ -77,7 +89,7 @@ func (ps *problems) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) 
 // a family the session runs, but carries no route of it.
 func (ps *problems) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer) bool {
 	own := bgp.FamilyOf(peer.Address.Addr())
-	if p.Spec.SourceAddress != v1alpha1.SourceAny && !peer.SourceAddress.IsValid() {
+	if !isFromAny(p.Spec) && !peer.SourceAddress.IsValid() {
 		ps.report(Problem{
 			Object:    object,
 			Field:     "spec.sourceAddress",
@@ -106,6 +118,7 @@ func (ps *problems) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Pee
 func resolvePeer(p *v1alpha1.BGPPeer, config configuration, node Node) bgp.Peer {
 	spec := p.Spec
 	address, _ := netip.ParseAddr(spec.PeerIP) // Sound: validate.Peer has read it.
+	address = address.WithZone(spec.Interface)
 	holdTime := seconds(spec.HoldTimeSeconds, DefaultHoldTime)
 	restart := overlaidRestart(config.spec.GracefulRestart, spec.GracefulRestart)
 	peer := bgp.Peer{
@@ -127,20 +140,7 @@ func resolvePeer(p *v1alpha1.BGPPeer, config configuration, node Node) bgp.Peer 
 		NextHopIPv4:         node.internalIP(bgp.IPv4),
 		NextHopIPv6:         node.internalIP(bgp.IPv6),
 	}
-	if spec.SourceAddress == v1alpha1.SourceAny {
-		return fromAny(peer)
-	}
-	return peer
-}
-
-// fromAny leaves the source address to the kernel, and with it the next hop of the session's own family.
-func fromAny(peer bgp.Peer) bgp.Peer {
-	peer.SourceAddress = netip.Addr{}
-	if bgp.FamilyOf(peer.Address.Addr()) == bgp.IPv4 {
-		peer.NextHopIPv4 = netip.Addr{}
-	} else {
-		peer.NextHopIPv6 = netip.Addr{}
-	}
+	connect(&peer, spec, config)
 	return peer
 }
 

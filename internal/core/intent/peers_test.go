@@ -56,21 +56,78 @@ var peerRows = map[string]struct {
 	"a selector": {
 		spec: tor("nodeSelector: {matchLabels: {rack: a}}"), change: func(*bgp.Peer) {},
 	},
+	"an eBGP peer is one hop away": {
+		spec:   "{peerIP: 192.168.1.1, asNumber: 64513}",
+		change: func(want *bgp.Peer) { want.ASN, want.TTL = 64513, 1 },
+	},
+	"an eBGP peer by the session's own AS number is one hop away": {
+		spec:   tor("localASNumber: 64700, ebgpMultihopTTL: 1"),
+		change: func(want *bgp.Peer) { want.LocalASN, want.TTL = 64700, 1 },
+	},
+	"an eBGP peer several hops away": {
+		spec:   "{peerIP: 192.168.1.1, asNumber: 64513, ebgpMultihopTTL: 255}",
+		change: func(want *bgp.Peer) { want.ASN, want.TTL = 64513, 255 },
+	},
+	"an iBGP peer may be any number of hops away": {
+		spec: tor("ebgpMultihopTTL: 2"), change: func(*bgp.Peer) {},
+	},
+	"TTL security": {
+		spec:   "{peerIP: 192.168.1.1, asNumber: 64513, ttlSecurityHops: 1}",
+		change: func(want *bgp.Peer) { want.ASN, want.TTL, want.MinimumTTL = 64513, 255, 255 },
+	},
+	"TTL security on iBGP, as loose as can be": {
+		spec:   tor("ttlSecurityHops: 254"),
+		change: func(want *bgp.Peer) { want.TTL, want.MinimumTTL = 255, 2 },
+	},
+	"a passive peer": {
+		spec:   tor("connectionMode: Passive"),
+		change: func(want *bgp.Peer) { want.Passive, want.ListenPort = true, 179 },
+	},
+	"a passive peer, expected on another port": {
+		spec: tor("connectionMode: Passive"), base: "listenPort: 1179",
+		change: func(want *bgp.Peer) { want.Passive, want.ListenPort = true, 1179 },
+	},
+	"an active peer, with another port for passive ones": {
+		spec: torSpec, base: "listenPort: 1179", change: func(*bgp.Peer) {},
+	},
+	"a passive peer on any address of the node": {
+		spec: tor("connectionMode: Passive, sourceAddress: Any"),
+		change: func(want *bgp.Peer) {
+			want.Passive, want.ListenPort = true, 179
+			want.SourceAddress, want.NextHopIPv4 = netip.Addr{}, netip.Addr{}
+		},
+	},
+	"a link-local peer": {
+		spec: `{peerIP: "fe80::1", interface: eth0, asNumber: 64512}`,
+		change: func(want *bgp.Peer) {
+			want.Address = netip.MustParseAddrPort("[fe80::1%eth0]:179")
+			want.Families = bgp.FamiliesOf(bgp.IPv6)
+			want.SourceAddress, want.NextHopIPv6 = netip.Addr{}, netip.Addr{}
+		},
+	},
+	"a link-local peer for both families, whatever the source address": {
+		spec: `{peerIP: "fe80::1", interface: eth0, asNumber: 64513, sourceAddress: NodeIP, addressFamilies: [IPv4, IPv6]}`,
+		change: func(want *bgp.Peer) {
+			want.Address, want.ASN, want.TTL = netip.MustParseAddrPort("[fe80::1%eth0]:179"), 64513, 1
+			want.Families = bgp.FamiliesOf(bgp.IPv4, bgp.IPv6)
+			want.SourceAddress, want.NextHopIPv6 = netip.Addr{}, netip.Addr{}
+		},
+	},
 	"a port": {
 		spec:   tor("peerPort: 1179"),
 		change: func(want *bgp.Peer) { want.Address = netip.MustParseAddrPort("192.168.1.1:1179") },
 	},
 	"an AS number of four bytes": {
 		spec:   "{peerIP: 192.168.1.1, asNumber: 4294967295}",
-		change: func(want *bgp.Peer) { want.ASN = 4294967295 },
+		change: func(want *bgp.Peer) { want.ASN, want.TTL = 4294967295, 1 },
 	},
 	"the nodes' AS number": {
 		spec: torSpec, base: "asNumber: 64999",
-		change: func(want *bgp.Peer) { want.LocalASN = 64999 },
+		change: func(want *bgp.Peer) { want.LocalASN, want.TTL = 64999, 1 },
 	},
 	"an AS number of the session's own": {
 		spec: tor("localASNumber: 64700"), base: "asNumber: 64999",
-		change: func(want *bgp.Peer) { want.LocalASN = 64700 },
+		change: func(want *bgp.Peer) { want.LocalASN, want.TTL = 64700, 1 },
 	},
 	"a hold time": {
 		spec:   tor("holdTimeSeconds: 9"),
@@ -199,25 +256,17 @@ var refusedRows = map[string]struct {
 			{"BGPPeer/new", "spec.holdTimeSeconds", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "65535"},
 		},
 	},
-	"a password": {
+	"a password that is not known yet": {
 		spec: "{peerIP: 192.168.1.9, asNumber: 64512, password: {secretKeyRef: {name: tor, key: password}}}", selected: true,
-		problems: []problem{{"BGPPeer/new", "spec.password", v1alpha1.ConditionAccepted, v1alpha1.ReasonNotSupported, "this version"}},
+		problems: []problem{{"BGPPeer/new", "spec.password.secretKeyRef.name", v1alpha1.ConditionEstablished, v1alpha1.ReasonPending, "not been read yet"}},
 	},
-	"TTL security": {
-		spec: "{peerIP: 192.168.1.9, asNumber: 64513, ttlSecurityHops: 1}", selected: true,
-		problems: []problem{{"BGPPeer/new", "spec.ttlSecurityHops", v1alpha1.ConditionAccepted, v1alpha1.ReasonNotSupported, "this version"}},
+	"a link-local peer with a password": {
+		spec: `{peerIP: "fe80::1", interface: eth0, asNumber: 64512, password: {secretKeyRef: {name: tor, key: password}}}`, selected: true,
+		problems: []problem{{"BGPPeer/new", "spec.password", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "another host on each link"}},
 	},
-	"multihop": {
-		spec: "{peerIP: 192.168.1.9, asNumber: 64513, ebgpMultihopTTL: 2}", selected: true,
-		problems: []problem{{"BGPPeer/new", "spec.ebgpMultihopTTL", v1alpha1.ConditionAccepted, v1alpha1.ReasonNotSupported, "this version"}},
-	},
-	"a passive peer": {
-		spec: "{peerIP: 192.168.1.9, asNumber: 64512, connectionMode: Passive}", selected: true,
-		problems: []problem{{"BGPPeer/new", "spec.connectionMode", v1alpha1.ConditionAccepted, v1alpha1.ReasonNotSupported, "this version"}},
-	},
-	"a link-local peer": {
-		spec: `{peerIP: "fe80::1", interface: eth0, asNumber: 64512}`, selected: true,
-		problems: []problem{{"BGPPeer/new", "spec.interface", v1alpha1.ConditionAccepted, v1alpha1.ReasonNotSupported, "this version"}},
+	"the address of an older peer, and passive": {
+		spec: "{peerIP: 192.168.1.1, peerPort: 1179, asNumber: 64513, connectionMode: Passive}", selected: true,
+		problems: []problem{{"BGPPeer/new", "spec.peerIP", v1alpha1.ConditionAccepted, v1alpha1.ReasonConflict, "by which alone a passive peer is told"}},
 	},
 }
 
@@ -255,7 +304,18 @@ func TestWhoHoldsAnAddressAndPort(t *testing.T) {
 	}{
 		"the older of two":                      {"{peerIP: 192.168.1.1, asNumber: 1}", "{peerIP: 192.168.1.1, asNumber: 2, peerPort: 179}", []string{"older"}},
 		"both, with different ports":            {"{peerIP: 192.168.1.1, asNumber: 1}", "{peerIP: 192.168.1.1, asNumber: 2, peerPort: 1179}", []string{"newer", "older"}},
-		"the newer, where the older is refused": {"{peerIP: 192.168.1.1, asNumber: 1, connectionMode: Passive}", "{peerIP: 192.168.1.1, asNumber: 2}", []string{"newer"}},
+		"the newer, where the older is refused": {"{peerIP: 192.168.1.1, asNumber: 23456}", "{peerIP: 192.168.1.1, asNumber: 2}", []string{"newer"}},
+		"the older, passive, on any port":       {"{peerIP: 192.168.1.1, asNumber: 1, connectionMode: Passive}", "{peerIP: 192.168.1.1, asNumber: 2, peerPort: 1179}", []string{"older"}},
+		"the older of two passive ones":         {"{peerIP: 192.168.1.1, asNumber: 1, connectionMode: Passive}", "{peerIP: 192.168.1.1, asNumber: 2, connectionMode: Passive, peerPort: 1179}", []string{"older"}},
+		"both passive, with different addresses": {
+			"{peerIP: 192.168.1.1, asNumber: 1, connectionMode: Passive}", "{peerIP: 192.168.1.2, asNumber: 2, connectionMode: Passive}", []string{"newer", "older"},
+		},
+		"both, on different links": {
+			`{peerIP: "fe80::1", interface: eth0, asNumber: 1}`, `{peerIP: "fe80::1", interface: eth1, asNumber: 1}`, []string{"newer", "older"},
+		},
+		"neither, while the older has no password": {
+			"{peerIP: 192.168.1.1, asNumber: 1, password: {secretKeyRef: {name: tor, key: password}}}", "{peerIP: 192.168.1.1, asNumber: 2}", nil,
+		},
 		"the newer, where the older is for another rack": {
 			"{peerIP: 192.168.1.1, asNumber: 1, nodeSelector: {matchLabels: {rack: b}}}", "{peerIP: 192.168.1.1, asNumber: 2}", []string{"newer"},
 		},
@@ -286,6 +346,10 @@ func TestANodeWithoutAnAddressOfAFamily(t *testing.T) {
 		},
 		"leaves the source address to the kernel": {
 			spec: `{peerIP: "2001:db8:1::1", asNumber: 64512, sourceAddress: Any}`,
+			want: []string{"tor"},
+		},
+		"reaches a link-local peer all the same": {
+			spec: `{peerIP: "fe80::1", interface: eth0, asNumber: 64512}`,
 			want: []string{"tor"},
 		},
 		"has no next hop for routes of the family": {

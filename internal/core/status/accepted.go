@@ -47,10 +47,8 @@ func rank(f crosscheck.Finding) int {
 		return 2
 	case v1alpha1.ReasonRouterIDConflict:
 		return 3
-	case v1alpha1.ReasonNotSupported:
-		return 4
 	case v1alpha1.ReasonSecretNotFound:
-		return 5
+		return 4
 	default: // Another condition shows it.
 		return remark
 	}
@@ -59,7 +57,7 @@ func rank(f crosscheck.Finding) int {
 // mayComeRight tells whether admission only warns of what has the reason, since it may come right without the object, and the
 // object is not accepted until then all the same.
 func mayComeRight(reason v1alpha1.ConditionReason) bool {
-	return reason == v1alpha1.ReasonRouterIDConflict || reason == v1alpha1.ReasonNotSupported || reason == v1alpha1.ReasonSecretNotFound
+	return reason == v1alpha1.ReasonRouterIDConflict || reason == v1alpha1.ReasonSecretNotFound
 }
 
 // sentences says what was found, each with the nodes that it is about.

@@ -25,7 +25,7 @@ func TestEstablished(t *testing.T) {
 	rackB := func(p *v1alpha1.BGPPeer) {
 		p.Spec.NodeSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"rack": "b"}}
 	}
-	unsupported := finding(v1alpha1.ReasonNotSupported, "spec.password", "remove it")
+	refused := finding(v1alpha1.ReasonInvalid, "spec.password", "remove it")
 	for name, row := range map[string]struct {
 		edit     func(*v1alpha1.BGPPeer)
 		findings []crosscheck.Finding
@@ -119,17 +119,17 @@ func TestEstablished(t *testing.T) {
 				"node.kubernetes.io/exclude-from-external-load-balancers",
 		},
 		"not accepted, so not run": {
-			findings: []crosscheck.Finding{unsupported},
+			findings: []crosscheck.Finding{refused},
 			nodes:    []status.Node{node(1, down("spec.password: remove it")), silent(node(2))}, ready: "0/2",
 			want: "False NotAccepted: the peer is not accepted, and 0 of 2 sessions are established: " +
 				"spec.password: remove it (node-1); the agent does not report (node-2)",
 		},
 		"not accepted, and nothing is known": {
-			findings: []crosscheck.Finding{unsupported}, nodes: []status.Node{silent(node(1, up()))}, ready: "0/1",
+			findings: []crosscheck.Finding{refused}, nodes: []status.Node{silent(node(1, up()))}, ready: "0/1",
 			want: "Unknown AgentSilent: 0 of 1 sessions are established: the agent does not report (node-1)",
 		},
 		"not accepted, and no node selected": {
-			edit: rackB, findings: []crosscheck.Finding{unsupported}, nodes: []status.Node{node(1)}, ready: "0/0",
+			edit: rackB, findings: []crosscheck.Finding{refused}, nodes: []status.Node{node(1)}, ready: "0/0",
 			want: "False NotAccepted: the peer is not accepted, and no node holds a session with it",
 		},
 		"what another object broke later hides no session that is up": {
@@ -189,22 +189,21 @@ func TestAccepted(t *testing.T) {
 			findings: []crosscheck.Finding{
 				warning(v1alpha1.ReasonInvalid, "spec.a", "warned"),
 				warning(v1alpha1.ReasonSecretNotFound, "spec.b", "missing"),
-				warning(v1alpha1.ReasonNotSupported, "spec.c", "not in this version"),
 				finding(v1alpha1.ReasonRouterIDConflict, "spec.d", "shared"),
 				finding(v1alpha1.ReasonOutsideBase, "spec.e", "too wide"),
 				finding(v1alpha1.ReasonConflict, "spec.f", "taken", "node-3", "node-1", "node-2"),
 				finding(v1alpha1.ReasonInvalid, "spec.g", "wrong"),
 			},
 			want: "False Invalid: spec.g: Forbidden: wrong; spec.f: Forbidden: taken (on node-1, node-2 and 1 other node); " +
-				"spec.e: Forbidden: too wide; spec.d: Forbidden: shared; spec.c: not in this version; " +
+				"spec.e: Forbidden: too wide; spec.d: Forbidden: shared; " +
 				"spec.b: missing; spec.a: warned",
 		},
 		"a conflict": {
 			findings: []crosscheck.Finding{
-				warning(v1alpha1.ReasonNotSupported, "spec.c", "not in this version"),
+				warning(v1alpha1.ReasonSecretNotFound, "spec.c", "missing"),
 				finding(v1alpha1.ReasonConflict, "spec.f", "taken"),
 			},
-			want: "False Conflict: spec.f: Forbidden: taken; spec.c: not in this version",
+			want: "False Conflict: spec.f: Forbidden: taken; spec.c: missing",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

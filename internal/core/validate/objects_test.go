@@ -84,6 +84,9 @@ func TestPeer(t *testing.T) {
 			`{peerIP: 192.168.1.1, asNumber: 1, sourceAddress: Loopback, connectionMode: Both, addressFamilies: [IPX], gracefulRestart: {mode: "On"}}`,
 			[]string{"spec.addressFamilies[0]", "spec.connectionMode", "spec.gracefulRestart.mode", "spec.sourceAddress"},
 		},
+		"a link-local peer with a password": {
+			`{peerIP: "fe80::1", interface: eth0, asNumber: 1, password: {secretKeyRef: {name: tor, key: password}}}`, []string{"spec.password"},
+		},
 		"a Secret that can't be": {
 			`{peerIP: 192.168.1.1, asNumber: 1, password: {secretKeyRef: {name: Tor, key: a/b}}}`,
 			[]string{"spec.password.secretKeyRef.key", "spec.password.secretKeyRef.name"},
@@ -100,14 +103,27 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
-	peer := parse[v1alpha1.BGPPeer](t, `spec: {peerIP: "fe80::1", interface: eth0, asNumber: 1, ttlSecurityHops: 1, ebgpMultihopTTL: 2,
-		connectionMode: Passive, password: {secretKeyRef: {name: tor, key: password}}}`)
-	expect(t, "fields", fields(validate.Unsupported(peer)),
-		[]string{"spec.connectionMode", "spec.ebgpMultihopTTL", "spec.interface", "spec.password", "spec.ttlSecurityHops"})
-
-	plain := parse[v1alpha1.BGPPeer](t, `spec: {peerIP: 192.168.1.1, asNumber: 1, ebgpMultihopTTL: 1, connectionMode: Active}`)
-	expect(t, "fields of a peer that asks for defaults", fields(validate.Unsupported(plain)), nil)
+func TestPeerWarnings(t *testing.T) {
+	for name, row := range map[string]struct {
+		peer string
+		want []string
+	}{
+		"where the node dials, nothing": {`spec: {peerIP: 192.168.1.1, asNumber: 1, connectionMode: Active, peerPort: 1179, connectRetryTimeSeconds: 1}`, nil},
+		"a passive peer, nothing":       {`spec: {peerIP: 192.168.1.1, asNumber: 1, connectionMode: Passive}`, nil},
+		"what only helps who dials": {
+			`spec: {peerIP: 192.168.1.1, asNumber: 1, connectionMode: Passive, peerPort: 1179, connectRetryTimeSeconds: 1}`,
+			[]string{
+				"spec.connectRetryTimeSeconds: it has no effect with connectionMode Passive, where the peer dials: leave it out",
+				"spec.peerPort: it has no effect with connectionMode Passive, where the peer dials: leave it out",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := validate.Peer(parse[v1alpha1.BGPPeer](t, row.peer))
+			expect(t, "errors", fields(found.Errors), nil)
+			expect(t, "warnings", found.Warnings, row.want)
+		})
+	}
 }
 
 func TestConfiguration(t *testing.T) {
@@ -267,7 +283,6 @@ func FuzzObjects(f *testing.F) {
 			func() (validate.Findings, bool) {
 				var peer v1alpha1.BGPPeer
 				err := json.Unmarshal(spec, &peer.Spec)
-				validate.Unsupported(&peer)
 				return validate.Peer(&peer), err == nil
 			},
 			func() (validate.Findings, bool) {

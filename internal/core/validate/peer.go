@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -28,6 +29,7 @@ func Peer(peer *v1alpha1.BGPPeer) Findings {
 	oneOf(&f, at.Child("sourceAddress"), spec.SourceAddress, v1alpha1.SourceNodeIP, v1alpha1.SourceAny)
 	oneOf(&f, at.Child("connectionMode"), spec.ConnectionMode, v1alpha1.ConnectionActive, v1alpha1.ConnectionPassive)
 	f.password(at.Child("password", "secretKeyRef"), spec.Password)
+	f.passive(at, spec)
 	f.timers(at, spec)
 	f.hops(at, spec)
 	optional(&f, at.Child("peerPort"), spec.PeerPort, 1, 65535)
@@ -37,30 +39,6 @@ func Peer(peer *v1alpha1.BGPPeer) Findings {
 	}
 	f.gracefulRestart(at.Child("gracefulRestart"), spec.GracefulRestart)
 	return f.inOrder()
-}
-
-// Unsupported returns an error for each field of a peer that asks for what this version can't do. Such a peer is not
-// accepted, never run without it.
-func Unsupported(peer *v1alpha1.BGPPeer) field.ErrorList {
-	spec, at := &peer.Spec, field.NewPath("spec")
-	requests := []struct {
-		name string
-		made bool
-	}{
-		{"password", spec.Password != nil},
-		{"ttlSecurityHops", spec.TTLSecurityHops != 0},
-		{"ebgpMultihopTTL", spec.EBGPMultihopTTL > 1},
-		{"connectionMode", spec.ConnectionMode == v1alpha1.ConnectionPassive},
-		{"interface", spec.Interface != ""},
-	}
-	var errs field.ErrorList
-	for _, request := range requests {
-		if request.made {
-			errs = append(errs, field.Forbidden(at.Child(request.name), "this version can't run a peer with it, and won't without: "+
-				"remove it, or wait for the version that can"))
-		}
-	}
-	return errs
 }
 
 func (f *Findings) peerAddress(at *field.Path, spec *v1alpha1.BGPPeerSpec) {
@@ -81,6 +59,10 @@ func (f *Findings) peerAddress(at *field.Path, spec *v1alpha1.BGPPeerSpec) {
 	case !linkLocal && spec.Interface != "":
 		f.forbid(at.Child("interface"),
 			"interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table")
+	}
+	if linkLocal && spec.Password != nil {
+		f.forbid(at.Child("password"), "password must not be set with a link-local peerIP (fe80::/10): a signature is tied to an address, "+
+			"and a link-local one is another host on each link; use a global address of the peer, or ttlSecurityHops in place of the password")
 	}
 	if spec.Interface != "" && !isInterfaceName(spec.Interface) {
 		f.fail(at.Child("interface"), spec.Interface, "interface must be the name of a network interface, such as eth0: "+
@@ -104,6 +86,19 @@ func (f *Findings) password(at *field.Path, password *v1alpha1.Password) {
 	if len(validation.IsConfigMapKey(ref.Key)) > 0 {
 		f.fail(at.Child("key"), ref.Key, "key must be a key of a Secret: letters, digits, '-', '_' and '.', such as password")
 	}
+}
+
+// passive warns of what only means something where the node dials.
+func (f *Findings) passive(at *field.Path, spec *v1alpha1.BGPPeerSpec) {
+	if spec.ConnectionMode != v1alpha1.ConnectionPassive {
+		return
+	}
+	for name, value := range map[string]int32{"peerPort": spec.PeerPort, "connectRetryTimeSeconds": spec.ConnectRetryTimeSeconds} {
+		if value != 0 {
+			f.warn(at.Child(name), "it has no effect with connectionMode Passive, where the peer dials: leave it out")
+		}
+	}
+	slices.Sort(f.Warnings)
 }
 
 func (f *Findings) timers(at *field.Path, spec *v1alpha1.BGPPeerSpec) {

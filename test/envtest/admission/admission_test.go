@@ -53,14 +53,12 @@ var rows = map[string]struct {
 	},
 	"a Secret that is not there": {
 		peer("tor-2", `{"peerIP": "192.168.1.2", "asNumber": 64513, "password": {"secretKeyRef": {"name": "missing", "key": "password"}}}`),
-		`Warning: spec.password: this version can't run a peer with it, and won't without: remove it, or wait for the version that can
-Warning: spec.password.secretKeyRef.name: there is no Secret "missing" in Herald's own namespace: create it there with the key "password"; until then the session is not opened
+		`Warning: spec.password.secretKeyRef.name: there is no Secret "missing" in Herald's namespace "herald-system": create it there with the key "password"; until then no session is opened, and one that runs keeps its password
 bgppeer.herald.network/tor-2 created (server dry run)`,
 	},
 	"a Secret without the key": {
 		peer("tor-2", `{"peerIP": "192.168.1.2", "asNumber": 64513, "password": {"secretKeyRef": {"name": "tor", "key": "secret"}}}`),
-		`Warning: spec.password: this version can't run a peer with it, and won't without: remove it, or wait for the version that can
-Warning: spec.password.secretKeyRef.key: the Secret "tor" in Herald's own namespace has no key "secret": add it; until then the session is not opened
+		`Warning: spec.password.secretKeyRef.key: the Secret "tor" in Herald's namespace "herald-system" has no key "secret": add it; until then no session is opened, and one that runs keeps its password
 bgppeer.herald.network/tor-2 created (server dry run)`,
 	},
 	"a selector of no node": {
@@ -70,14 +68,11 @@ bgppeer.herald.network/tor-2 created (server dry run)`,
 	},
 	"multihop on an iBGP session": {
 		peer("tor-2", `{"peerIP": "192.168.1.2", "asNumber": 64600, "ebgpMultihopTTL": 2}`),
-		`Warning: spec.ebgpMultihopTTL: this version can't run a peer with it, and won't without: remove it, or wait for the version that can
-The BGPPeer "tor-2" is invalid: spec.ebgpMultihopTTL: Forbidden: ebgpMultihopTTL must not be set on an iBGP session, which has no such limit, and asNumber 64600, being the nodes' own AS number, makes it one: leave it out, or correct the AS number (on node-1 and node-2)`,
+		`The BGPPeer "tor-2" is invalid: spec.ebgpMultihopTTL: Forbidden: ebgpMultihopTTL must not be set on an iBGP session, which has no such limit, and asNumber 64600, being the nodes' own AS number, makes it one: leave it out, or correct the AS number (on node-1 and node-2)`,
 	},
 	"several mistakes at once": {
 		peer("tor-2", `{"peerIP": "192.168.1.13", "asNumber": 64600, "ebgpMultihopTTL": 2, "nodeSelector": {"matchLabels": {"rack": "a"}}, "password": {"secretKeyRef": {"name": "missing", "key": "password"}}}`),
-		`Warning: spec.password: this version can't run a peer with it, and won't without: remove it, or wait for the version that can
-Warning: spec.ebgpMultihopTTL: this version can't run a peer with it, and won't without: remove it, or wait for the version that can
-Warning: spec.password.secretKeyRef.name: there is no Secret "missing" in Herald's own namespace: create it there with the key "password"; until then the session is not opened
+		`Warning: spec.password.secretKeyRef.name: there is no Secret "missing" in Herald's namespace "herald-system": create it there with the key "password"; until then no session is opened, and one that runs keeps its password
 The BGPPeer "tor-2" is invalid: 
 * spec.peerIP: Invalid value: "192.168.1.13": peerIP must be the address of a router, but it is the InternalIP of the node "node-3"
 * spec.ebgpMultihopTTL: Forbidden: ebgpMultihopTTL must not be set on an iBGP session, which has no such limit, and asNumber 64600, being the nodes' own AS number, makes it one: leave it out, or correct the AS number (on node-1 and node-2)`,

@@ -76,8 +76,9 @@ func startAgent(t *testing.T, server *apiserver.Server) *rig {
 	log := testr.New(t)
 	loop := metrics.NewLoop(prometheus.NewRegistry())
 	inputs, warnings, bgpNode := input.NewQueue(), make(chan agent.Warning, 16), clients.BGPNode("node-1")
+	secrets := clients.Secrets("herald-system", inputs.Push)
 	r.agent = agent.New(agent.Config{
-		Node: "node-1", Version: "v1", Log: log, Inputs: inputs, Speaker: r.speaker, Marker: marker,
+		Node: "node-1", Namespace: "herald-system", Version: "v1", Log: log, Inputs: inputs, Secrets: secrets, Speaker: r.speaker, Marker: marker,
 		Workload: clients.DaemonSet("herald-system", "herald-agent"), BGPNode: bgpNode, Warnings: warnings, Metrics: loop,
 	})
 	reporter := &agent.Reporter{Agent: r.agent, Node: bgpNode, Metrics: loop, Log: log}
@@ -87,6 +88,7 @@ func startAgent(t *testing.T, server *apiserver.Server) *rig {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.agent.Run(ctx) })
 	group.Go(func() error { kube.Follow(ctx, clients, "node-1", inputs.Push); return nil })
+	group.Go(func() error { secrets.Run(ctx); return nil })
 	group.Go(func() error { clients.WriteEvents(ctx, "node-1", warnings); return nil })
 	group.Go(func() error { reporter.Run(ctx); return nil })
 	group.Go(func() error { heartbeat.Run(ctx); return nil })

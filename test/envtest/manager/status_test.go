@@ -1,6 +1,8 @@
 package manager_test
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,7 +133,7 @@ metadata: {name: outside}
 spec: {addresses: [192.168.9.0/24]}
 `)
 	r.Eventually(r.condition("bgppeer", "twin", "Accepted")).Should(And(HavePrefix("False Conflict"), ContainSubstring("tor")))
-	r.Eventually(r.condition("bgppeer", "passive", "Accepted")).Should(HavePrefix("False NotSupported"))
+	r.Eventually(r.condition("bgppeer", "passive", "Accepted")).Should(HavePrefix("True Valid"))
 	r.Eventually(r.condition("bgppeer", "nowhere", "Established")).Should(HavePrefix("False NoNodes"))
 	r.Eventually(r.condition("externalippool", "inside", "Allowlisted")).Should(HavePrefix("True InsideBlocks"))
 	r.Eventually(r.condition("externalippool", "outside", "Allowlisted")).Should(HavePrefix("False OutsideBlocks"))
@@ -141,7 +143,16 @@ spec: {addresses: [192.168.9.0/24]}
 	missing := ContainSubstring("Secret")
 	r.Eventually(r.condition("bgppeer", "secret", "Accepted")).Should(And(HavePrefix("False"), missing))
 	r.kubectl("-n", heraldNamespace, "create", "secret", "generic", "secret", "--from-literal=password=hush")
-	r.Eventually(r.condition("bgppeer", "secret", "Accepted")).ShouldNot(ContainSubstring("SecretNotFound"))
+	r.Eventually(r.condition("bgppeer", "secret", "Accepted")).Should(Equal("True Valid: the spec is sound"))
+	for value, says := range map[string]string{
+		"hush\n":                   "True Valid: accepted, but spec.password.secretKeyRef.key: the value of the key \"password\"",
+		"":                         "False SecretNotFound: spec.password.secretKeyRef.key: the value of the key \"password\"",
+		strings.Repeat("hush", 21): "False SecretNotFound: spec.password.secretKeyRef.key: the value of the key \"password\"",
+	} {
+		r.kubectl("-n", heraldNamespace, "patch", "secret", "secret", "--type=merge", "-p",
+			`{"data": {"password": "`+base64.StdEncoding.EncodeToString([]byte(value))+`"}}`)
+		r.Eventually(r.condition("bgppeer", "secret", "Accepted")).Should(And(HavePrefix(says), Not(ContainSubstring("hush"))))
+	}
 
 	// Once the older of two is gone, the newer holds; a block that goes takes the pool's condition with it.
 	r.kubectl("delete", "bgppeer", "tor")
