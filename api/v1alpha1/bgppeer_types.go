@@ -155,6 +155,16 @@ type BGPPeerSpec struct {
 	// session.
 	// +optional
 	GracefulRestart GracefulRestart `json:"gracefulRestart,omitzero"`
+
+	// export is which of the nodes' routes the peer gets, and with which
+	// attributes: at most 32 rules, the first of which that matches a route
+	// decides. A route that none matches is sent as it is. Defaults to sending
+	// every route. Changing it re-advertises or withdraws the routes that differ,
+	// and resets nothing.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Export []ExportRule `json:"export,omitempty"`
 }
 
 // SourceAddress says what a node connects from.

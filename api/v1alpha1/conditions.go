@@ -13,7 +13,8 @@ const (
 	// ConditionEstablished says that every node that a BGPPeer selects has an established session of the peer's present
 	// generation.
 	//
-	// True: AllEstablished, FamilyNotNegotiated. False: NotAccepted, NoNodes, SessionsDown. Unknown: AgentSilent, Pending.
+	// True: AllEstablished, FamilyNotNegotiated, ExportIgnored. False: NotAccepted, NoNodes, SessionsDown. Unknown:
+	// AgentSilent, Pending.
 	ConditionEstablished ConditionType = "Established"
 
 	// ConditionAdvertised says that what a BGPConfiguration allows is advertised by the nodes that it is for.
@@ -36,7 +37,7 @@ const (
 
 	// ConditionReady says that a node advertises what it should on all of its sessions: on BGPNode.
 	//
-	// True: AllEstablished, FamilyNotNegotiated, PrependIgnored. False: NodeExcluded, NoConfiguration, NoPeers,
+	// True: AllEstablished, FamilyNotNegotiated, ExportIgnored, PrependIgnored. False: NodeExcluded, NoConfiguration, NoPeers,
 	// SessionsDown, RouterIDConflict, Invalid. Unknown: Pending.
 	ConditionReady ConditionType = "Ready"
 )
@@ -69,6 +70,9 @@ const (
 	// ReasonFamilyNotNegotiated: sessions are established, but a peer did not offer all of addressFamilies; enable the
 	// family on the router, or leave it out.
 	ReasonFamilyNotNegotiated ConditionReason = "FamilyNotNegotiated"
+	// ReasonExportIgnored: sessions are established, but a part of a peer's export rules has no effect: a community's name
+	// that no BGPConfiguration gives a value, localPreference on eBGP, or asPathPrepend on iBGP; the message names the field.
+	ReasonExportIgnored ConditionReason = "ExportIgnored"
 	// ReasonSessionsDown: at least one session is not established; its lastError says why.
 	ReasonSessionsDown ConditionReason = "SessionsDown"
 	// ReasonAgentSilent: no session is known to be down, but at least one node's agent does not report; see that its pod
