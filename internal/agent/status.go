@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -63,9 +63,7 @@ func (a *Agent) sent(observed bgp.Speaker) []advertise.Route {
 	if observed.RoutesIPv4+observed.RoutesIPv6 == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(a.table.Routes(maxAdvertisements), func(r advertise.Route) bool {
-		return a.Speaker.Advertised(r.Prefix) == 0
-	})
+	return a.table.Routes(maxAdvertisements, func(prefix netip.Prefix) bool { return a.Speaker.Advertised(prefix) > 0 })
 }
 
 func nodeAdvertisements(routes []advertise.Route) []v1alpha1.NodeAdvertisement {
@@ -164,6 +162,9 @@ func readiness(want intent.Intent, observed bgp.Speaker) metav1.Condition {
 			fmt.Sprintf("%d of %d sessions are established: %s", established, len(want.Selected), strings.Join(down, "; ")))
 	case len(partial) > 0:
 		return ready(v1alpha1.ReasonFamilyNotNegotiated, strings.Join(partial, "; "))
+	}
+	if ignored := problemsOf(want, v1alpha1.ReasonExportIgnored); len(ignored) > 0 {
+		return ready(v1alpha1.ReasonExportIgnored, strings.Join(ignored, "; "))
 	}
 	if ignored := problemsWith(want, v1alpha1.ConditionAdvertised); len(ignored) > 0 {
 		return ready(v1alpha1.ReasonPrependIgnored, strings.Join(ignored, "; "))

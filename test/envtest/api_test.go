@@ -34,6 +34,7 @@ func TestAPI(t *testing.T) {
 	t.Run("the seed's manifests", s.testSeed)
 	t.Run("absent, null and empty lists", s.testAbsence)
 	t.Run("the largest configuration", s.testLargest)
+	t.Run("the largest export rules", s.testLargestExport)
 	t.Run("samples", s.testSamples)
 	t.Run("documents", s.testDocuments)
 	t.Run("columns", s.testColumns)

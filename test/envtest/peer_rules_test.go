@@ -19,6 +19,12 @@ spec:
   connectionMode: Active
   addressFamilies: [IPv4, IPv6]
   gracefulRestart: {mode: Enabled, restartTimeSeconds: 120}
+  export:
+  - action: Accept
+    prefixes: [{cidr: 192.168.3.0/24, ge: 24, le: 32}]
+    kinds: [ExternalIP]
+    communities: [blackhole-me, "64512:1"]
+    set: {communities: ["64512:2"], addCommunities: [blackhole-me], med: 10, localPreference: 200, asPathPrepend: 2}
 `
 
 func peerRules() map[string]rule {
@@ -39,6 +45,7 @@ func peerRules() map[string]rule {
 	rules.peerAddress()
 	rules.peerTimersAndHops()
 	rules.password()
+	rules.export()
 	rules["addressFamilies are known"] = rule{
 		accepts: change{"spec.addressFamilies": []string{"IPv6"}}, refuses: change{"spec.addressFamilies": []string{"IPv6", "L2VPN"}},
 		says: `spec.addressFamilies[1]: Unsupported value: "L2VPN": supported values: "IPv4", "IPv6"`,

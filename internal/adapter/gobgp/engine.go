@@ -23,6 +23,7 @@ type engine struct {
 	loop   *loop
 	freed  <-chan struct{} // receives when a neighbor that was removed is gone
 	listen netip.AddrPort
+	held   map[netip.Prefix]struct{} // what is in the RIB
 }
 
 // connectTimeout bounds what an engine has to do to take a connection, all of it on this host.
@@ -31,6 +32,7 @@ const connectTimeout = 5 * time.Second
 // start starts the engine with the AS number and the router ID of the peer's sessions, and with an empty RIB.
 func (e *engine) start(ctx context.Context, peer bgp.Peer) error {
 	var err error
+	e.held = map[netip.Prefix]struct{}{}
 	if e.listen, err = freePort(ctx); err != nil {
 		return fmt.Errorf("find a port for the engine: %w", err)
 	}
@@ -67,11 +69,15 @@ func (e *engine) advertise(ctx context.Context, a bgp.Advertisement) error {
 	if err != nil {
 		return fmt.Errorf("advertise %s: %w", a.Prefix, err)
 	}
+	e.held[a.Prefix] = struct{}{}
 	return nil
 }
 
 // withdraw takes the path of a prefix out of the RIB, if there is one.
 func (e *engine) withdraw(ctx context.Context, prefix netip.Prefix) error {
+	if _, there := e.held[prefix]; !there {
+		return nil
+	}
 	path, err := withdrawalOf(prefix)
 	if err == nil {
 		err = e.loop.DeletePath(ctx, &api.DeletePathRequest{Path: path})
@@ -79,12 +85,17 @@ func (e *engine) withdraw(ctx context.Context, prefix netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("withdraw %s: %w", prefix, err)
 	}
+	delete(e.held, prefix)
 	return nil
 }
 
 // withdrawAll empties the RIB: that is what GoBGP takes a request without a path for.
 func (e *engine) withdrawAll(ctx context.Context) error {
-	return e.loop.DeletePath(ctx, &api.DeletePathRequest{})
+	err := e.loop.DeletePath(ctx, &api.DeletePathRequest{})
+	if err == nil {
+		clear(e.held)
+	}
+	return err
 }
 
 // connect gives the engine a fresh neighbor and returns a connection to it, on which the engine speaks to the peer. The

@@ -40,6 +40,7 @@ func edits(other *testRouter, port uint16) map[string]any {
 			Enabled: true, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond, DetectMultiplier: 3, MinimumTTL: 255,
 		},
 		"Draining": true,
+		"Export":   bgp.ExportPolicyOf(bgp.ExportRule{Set: bgp.AttributeChanges{MED: bgp.Some(7)}}),
 	}
 }
 

@@ -159,14 +159,15 @@ func (r *rib) look(ctx context.Context, to view) error {
 	return errors.Join(errs...)
 }
 
-// advertise brings a path of the table to the peer, if it is one that the peer gets.
+// advertise brings a path of the table to the peer, if it is one that the peer gets, and otherwise takes from the peer what
+// it had for the prefix. The engine sends nothing for a path that it has already.
 func (r *rib) advertise(ctx context.Context, path bgp.Path) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if out, ok := r.view.export(path); ok {
 		return r.engine.advertise(ctx, out)
 	}
-	return nil
+	return r.engine.withdraw(ctx, path.Prefix)
 }
 
 // withdraw takes a prefix from the peer.

@@ -146,7 +146,7 @@ func BenchmarkSliceWithoutEffect(b *testing.B) {
 func BenchmarkRoutes(b *testing.B) {
 	table, _ := fullTable(b)
 	for b.Loop() {
-		table.Routes(200)
+		table.Routes(200, func(netip.Prefix) bool { return true })
 	}
 }
 

@@ -80,8 +80,9 @@ func (c Config) BlockOf(address Address) (Block, bool) {
 	return longest, longest.CIDR.IsValid()
 }
 
-// PathTo returns the path to a prefix, with the attributes that the configuration gives it.
-func (c Config) PathTo(prefix netip.Prefix) bgp.Path {
+// PathTo returns the path to a prefix that is advertised for some kinds, with the attributes that the configuration gives
+// it.
+func (c Config) PathTo(prefix netip.Prefix, kinds bgp.Kinds) bgp.Path {
 	var longest PrefixAttributes
 	for _, a := range c.Attributes {
 		holds := a.CIDR.Bits() <= prefix.Bits() && a.CIDR.Contains(prefix.Addr())
@@ -89,5 +90,5 @@ func (c Config) PathTo(prefix netip.Prefix) bgp.Path {
 			longest = a
 		}
 	}
-	return bgp.Path{Prefix: prefix, Attributes: longest.Attributes}
+	return bgp.Path{Prefix: prefix, Attributes: longest.Attributes, Kinds: kinds}
 }

@@ -23,15 +23,18 @@ type Route struct {
 // Len returns how many prefixes the table advertises.
 func (t *Table) Len() int { return len(t.claims) }
 
-// Routes returns the first routes of the table, at most limit of them: aggregates and pod CIDRs first, then host routes,
-// each ordered by prefix. It looks at every route once and sorts only those it returns.
-func (t *Table) Routes(limit int) []Route {
+// Routes returns the first routes of the table whose prefixes match, at most limit of them: aggregates and pod CIDRs
+// first, then host routes, each ordered by prefix. It looks at every route once and sorts only those it returns.
+func (t *Table) Routes(limit int, match func(netip.Prefix) bool) []Route {
 	if limit <= 0 {
 		return nil
 	}
 	first := make([]netip.Prefix, 0, min(limit, len(t.claims)))
 	for prefix := range t.claims {
 		if len(first) == limit && ComparePrefixes(prefix, first[limit-1]) > 0 {
+			continue
+		}
+		if !match(prefix) {
 			continue
 		}
 		i, _ := slices.BinarySearchFunc(first, prefix, ComparePrefixes)
@@ -47,8 +50,8 @@ func (t *Table) Routes(limit int) []Route {
 // Paths returns every path of the table, in the order of Routes.
 func (t *Table) Paths() []bgp.Path {
 	paths := make([]bgp.Path, 0, len(t.claims))
-	for prefix := range t.claims {
-		paths = append(paths, t.config.PathTo(prefix))
+	for prefix, claims := range t.claims {
+		paths = append(paths, t.config.PathTo(prefix, kindsOf(claims)))
 	}
 	slices.SortFunc(paths, func(a, b bgp.Path) int { return ComparePrefixes(a.Prefix, b.Prefix) })
 	return paths

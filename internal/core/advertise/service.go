@@ -3,6 +3,8 @@ package advertise
 import (
 	"cmp"
 	"net/netip"
+
+	"github.com/herald-network/herald/internal/core/bgp"
 )
 
 // Kind says where a prefix comes from: for an address of a Service, the field that names it. Users see its name.
@@ -35,6 +37,12 @@ func (k Kind) String() string {
 		return "Unknown"
 	}
 }
+
+// Kinds returns all kinds, in order.
+func Kinds() []Kind { return []Kind{ClusterIP, ExternalIP, LoadBalancerIP, PodCIDR} }
+
+// Set returns the set that holds only this kind.
+func (k Kind) Set() bgp.Kinds { return 1 << (k - ClusterIP) }
 
 // ServiceType is a Service's spec.type, as Kubernetes writes it.
 type ServiceType string

@@ -219,8 +219,18 @@ func (t *Table) touch(prefix netip.Prefix) {
 }
 
 func (t *Table) state(prefix netip.Prefix) pathState {
-	if len(t.claims[prefix]) == 0 {
+	claims := t.claims[prefix]
+	if len(claims) == 0 {
 		return pathState{}
 	}
-	return pathState{path: t.config.PathTo(prefix), advertised: true}
+	return pathState{path: t.config.PathTo(prefix, kindsOf(claims)), advertised: true}
+}
+
+// kindsOf returns what a prefix is advertised for.
+func kindsOf(claims []claim) bgp.Kinds {
+	var kinds bgp.Kinds
+	for _, c := range claims {
+		kinds |= c.kind.Set()
+	}
+	return kinds
 }

@@ -96,6 +96,27 @@ func (m *model) routes() map[netip.Prefix][]advertise.ServiceKey {
 	return routes
 }
 
+// kindsOf returns what a prefix is advertised for.
+func (m *model) kindsOf(prefix netip.Prefix) bgp.Kinds {
+	var kinds bgp.Kinds
+	for _, b := range m.config.Blocks {
+		if b.Aggregated && !b.CIDR.IsSingleIP() && b.CIDR == prefix {
+			kinds |= 1 << (b.Kind - 1)
+		}
+	}
+	if slices.Contains(m.config.PodCIDRs, prefix) {
+		kinds |= 1 << 3
+	}
+	for key, service := range m.services {
+		for _, address := range service.Addresses {
+			if prefix == netip.PrefixFrom(address.Addr, address.Addr.BitLen()) && m.wants(key, address) {
+				kinds |= 1 << (address.Kind - 1)
+			}
+		}
+	}
+	return kinds
+}
+
 func (m *model) attributesOf(prefix netip.Prefix) bgp.PathAttributes {
 	var found bgp.PathAttributes
 	for bits := range prefix.Bits() + 1 {
@@ -184,7 +205,7 @@ func TestTableEqualsRecomputationFromScratch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{services: map[advertise.ServiceKey]advertise.Service{}, slices: map[advertise.SliceKey]modelSlice{}}
 		table := advertise.NewTable()
-		mirror := map[netip.Prefix]bgp.PathAttributes{}
+		mirror := map[netip.Prefix]bgp.Path{}
 		take := func(t *rapid.T) { apply(t, table.TakeChanges(), mirror) }
 
 		t.Repeat(map[string]func(*rapid.T){
@@ -220,23 +241,23 @@ func TestTableEqualsRecomputationFromScratch(t *testing.T) {
 		})
 
 		take(t)
-		want := map[netip.Prefix]bgp.PathAttributes{}
+		want := map[netip.Prefix]bgp.Path{}
 		for _, path := range table.Paths() {
-			want[path.Prefix] = path.Attributes
+			want[path.Prefix] = path
 		}
-		if diff := cmp.Diff(want, mirror, netipComparer, attributesComparer); diff != "" {
+		if diff := cmp.Diff(want, mirror, netipComparer); diff != "" {
 			t.Fatalf("who follows the changes ends elsewhere (-table +mirror):\n%s", diff)
 		}
 	})
 }
 
 // apply does what the changes say to the mirror, and fails where a change says what already is.
-func apply(t *rapid.T, changes advertise.Changes, mirror map[netip.Prefix]bgp.PathAttributes) {
+func apply(t *rapid.T, changes advertise.Changes, mirror map[netip.Prefix]bgp.Path) {
 	for _, path := range changes.Advertise {
-		if attributes, there := mirror[path.Prefix]; there && attributes == path.Attributes {
+		if now, there := mirror[path.Prefix]; there && now == path {
 			t.Fatalf("%s is advertised again without a change", path.Prefix)
 		}
-		mirror[path.Prefix] = path.Attributes
+		mirror[path.Prefix] = path
 	}
 	for _, prefix := range changes.Withdraw {
 		if _, there := mirror[prefix]; !there {
@@ -249,7 +270,7 @@ func apply(t *rapid.T, changes advertise.Changes, mirror map[netip.Prefix]bgp.Pa
 func checkRoutes(t *rapid.T, m *model, table *advertise.Table) {
 	want := m.routes()
 	got := map[netip.Prefix][]advertise.ServiceKey{}
-	for _, route := range table.Routes(table.Len()) {
+	for _, route := range table.Routes(table.Len(), anyPrefix) {
 		got[route.Prefix] = route.Services
 	}
 	for prefix, services := range want {
@@ -262,6 +283,9 @@ func checkRoutes(t *rapid.T, m *model, table *advertise.Table) {
 	for _, path := range table.Paths() {
 		if attributes := m.attributesOf(path.Prefix); path.Attributes != attributes {
 			t.Fatalf("%s has the attributes %+v, want %+v", path.Prefix, path.Attributes, attributes)
+		}
+		if kinds := m.kindsOf(path.Prefix); path.Kinds != kinds {
+			t.Fatalf("%s is of kinds %04b, want %04b", path.Prefix, path.Kinds, kinds)
 		}
 	}
 }
@@ -281,5 +305,3 @@ func checkAllowed(t *rapid.T, config advertise.Config, table *advertise.Table) {
 		}
 	}
 }
-
-var attributesComparer = cmp.Comparer(func(a, b bgp.PathAttributes) bool { return a == b })

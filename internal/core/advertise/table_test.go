@@ -49,10 +49,12 @@ func newTable(r realm) *advertise.Table {
 func advertised(prefixes ...netip.Prefix) advertise.Changes {
 	var changes advertise.Changes
 	for _, p := range prefixes {
-		changes.Advertise = append(changes.Advertise, bgp.Path{Prefix: p})
+		changes.Advertise = append(changes.Advertise, bgp.Path{Prefix: p, Kinds: advertise.ExternalIP.Set()})
 	}
 	return changes
 }
+
+func anyPrefix(netip.Prefix) bool { return true }
 
 func withdrawn(prefixes ...netip.Prefix) advertise.Changes {
 	return advertise.Changes{Withdraw: prefixes}
@@ -114,7 +116,7 @@ var tableRows = map[string]struct {
 		},
 		func(r realm) advertise.Changes {
 			return advertise.Changes{
-				Advertise: []bgp.Path{{Prefix: netip.PrefixFrom(r.narrow.Addr(), r.single.Bits())}},
+				Advertise: []bgp.Path{{Prefix: netip.PrefixFrom(r.narrow.Addr(), r.single.Bits()), Kinds: advertise.ExternalIP.Set()}},
 				Withdraw:  []netip.Prefix{r.single},
 			}
 		},
@@ -183,7 +185,7 @@ var tableRows = map[string]struct {
 			table.Configure(advertise.Config{Blocks: []advertise.Block{{Kind: advertise.ExternalIP, CIDR: r.wide, Aggregated: true}}})
 		},
 		func(r realm) advertise.Changes {
-			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.wide}}, Withdraw: []netip.Prefix{r.single}}
+			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.wide, Kinds: advertise.ExternalIP.Set()}}, Withdraw: []netip.Prefix{r.single}}
 		},
 	},
 	"an aggregate that two kinds of blocks make is one route": {
@@ -198,7 +200,7 @@ var tableRows = map[string]struct {
 			}})
 		},
 		func(r realm) advertise.Changes {
-			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.wide}}, Withdraw: []netip.Prefix{r.single}}
+			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.wide, Kinds: advertise.LoadBalancerIP.Set()}}, Withdraw: []netip.Prefix{r.single}}
 		},
 	},
 	"pod CIDRs are advertised as they are": {
@@ -207,7 +209,19 @@ var tableRows = map[string]struct {
 			config.PodCIDRs = []netip.Prefix{r.narrow}
 			table.Configure(config)
 		},
-		func(r realm) advertise.Changes { return advertised(r.narrow) },
+		func(r realm) advertise.Changes {
+			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.narrow, Kinds: advertise.PodCIDR.Set()}}}
+		},
+	},
+	"a prefix that comes to be of another kind too is told again": {
+		func(table *advertise.Table, r realm) {
+			config := hostRoutes(r)
+			config.PodCIDRs = []netip.Prefix{r.single}
+			table.Configure(config)
+		},
+		func(r realm) advertise.Changes {
+			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.single, Kinds: advertise.ExternalIP.Set() | advertise.PodCIDR.Set()}}}
+		},
 	},
 	"an excluded node withdraws everything": {
 		func(table *advertise.Table, r realm) {
@@ -236,7 +250,7 @@ var tableRows = map[string]struct {
 			table.Configure(config)
 		},
 		func(r realm) advertise.Changes {
-			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.single, Attributes: bgp.PathAttributes{MED: bgp.Some(2)}}}}
+			return advertise.Changes{Advertise: []bgp.Path{{Prefix: r.single, Kinds: advertise.ExternalIP.Set(), Attributes: bgp.PathAttributes{MED: bgp.Some(2)}}}}
 		},
 	},
 	"attributes of a part of an aggregate are not the aggregate's": {
@@ -252,7 +266,7 @@ var tableRows = map[string]struct {
 		},
 		func(r realm) advertise.Changes {
 			return advertise.Changes{
-				Advertise: []bgp.Path{{Prefix: r.wide, Attributes: bgp.PathAttributes{MED: bgp.Some(1)}}},
+				Advertise: []bgp.Path{{Prefix: r.wide, Kinds: advertise.ExternalIP.Set(), Attributes: bgp.PathAttributes{MED: bgp.Some(1)}}},
 				Withdraw:  []netip.Prefix{r.single},
 			}
 		},
@@ -335,7 +349,7 @@ func TestRoutesComeInOrderWithTheirServices(t *testing.T) {
 	}
 	for limit := range len(want) + 2 {
 		t.Run(fmt.Sprintf("limit %d", limit), func(t *testing.T) {
-			if diff := cmp.Diff(want[:min(limit, len(want))], table.Routes(limit), netipComparer, emptyIsNil); diff != "" {
+			if diff := cmp.Diff(want[:min(limit, len(want))], table.Routes(limit, anyPrefix), netipComparer, emptyIsNil); diff != "" {
 				t.Errorf("routes (-want +got):\n%s", diff)
 			}
 		})

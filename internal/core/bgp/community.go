@@ -82,6 +82,47 @@ func (s Communities) All() iter.Seq[Community] {
 	}
 }
 
+// Intersects reports whether the two sets have a member in common.
+func (s Communities) Intersects(other Communities) bool {
+	for word := range strings.FieldsSeq(s.text) {
+		if other.has(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// With returns the set with the members of the other one besides its own.
+func (s Communities) With(other Communities) Communities {
+	switch {
+	case other.isIn(s):
+		return s
+	case s.isIn(other):
+		return other
+	}
+	return CommunitiesOf(slices.AppendSeq(slices.Collect(s.All()), other.All())...)
+}
+
+// isIn reports whether every member is in the other set.
+func (s Communities) isIn(other Communities) bool {
+	for word := range strings.FieldsSeq(s.text) {
+		if !other.has(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// has reports whether the set has a member, by its canonical text.
+func (s Communities) has(member string) bool {
+	for word := range strings.FieldsSeq(s.text) {
+		if word == member {
+			return true
+		}
+	}
+	return false
+}
+
 // String returns the members, joined by spaces.
 func (s Communities) String() string { return s.text }
 

@@ -120,3 +120,28 @@ func FuzzParseCommunity(f *testing.F) {
 		}
 	})
 }
+
+func TestCommunitiesAsSets(t *testing.T) {
+	for name, row := range map[string]struct {
+		a, b, with bgp.Communities
+		intersect  bool
+	}{
+		"both empty":        {},
+		"one empty":         {a: communities(1), with: communities(1)},
+		"equal":             {communities(1, 2), communities(2, 1), communities(1, 2), true},
+		"one in the other":  {communities(1, 2, 3), communities(2), communities(1, 2, 3), true},
+		"one in common":     {communities(1, 2), communities(2, 3), communities(1, 2, 3), true},
+		"none in common":    {communities(1), communities(2), communities(1, 2), false},
+		"one text in one":   {communities(1), communities(11), communities(1, 11), false},
+		"standard or large": {communities(1), bgp.CommunitiesOf(bgp.Community{Large: true, Global: 64512, Data1: 1}), bgp.CommunitiesOf(community(1), bgp.Community{Large: true, Global: 64512, Data1: 1}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := row.a.Intersects(row.b); got != row.intersect || row.b.Intersects(row.a) != got {
+				t.Errorf("Intersects: %v, want %v", got, row.intersect)
+			}
+			if got := row.a.With(row.b); got != row.with || row.b.With(row.a) != got {
+				t.Errorf("With: %s, want %s", got, row.with)
+			}
+		})
+	}
+}

@@ -27,6 +27,8 @@ type PathAttributes struct {
 type Path struct {
 	Prefix     netip.Prefix
 	Attributes PathAttributes
+	// Kinds are what the prefix is advertised for: they never go out, but export rules heed them.
+	Kinds Kinds
 }
 
 // DefaultLocalPreference is sent on iBGP sessions where the configuration names none.
@@ -51,25 +53,30 @@ type ASPath struct {
 }
 
 // Export returns what a session with the peer sends for the path. It returns false where the session carries no routes
-// of the path's family, or has no next hop for it.
+// of the path's family, or has no next hop for it, or where the peer's export rules reject it. The rules see the
+// attributes that the configuration gives the path; what the kind of session forbids is left out after them.
 func Export(peer Peer, path Path) (Advertisement, bool) {
 	family := FamilyOf(path.Prefix.Addr())
 	if !peer.Carries(family) {
 		return Advertisement{}, false
 	}
+	attributes, accepted := peer.Export.Apply(path)
+	if !accepted {
+		return Advertisement{}, false
+	}
 	out := Advertisement{
 		Prefix:      path.Prefix,
 		NextHop:     peer.NextHop(family),
-		Communities: path.Attributes.Communities,
-		MED:         path.Attributes.MED,
+		Communities: attributes.Communities,
+		MED:         attributes.MED,
 	}
 	if peer.IsInternal() {
 		out.LocalPreference = Some(DefaultLocalPreference)
-		if path.Attributes.LocalPreference.Set {
-			out.LocalPreference = path.Attributes.LocalPreference
+		if attributes.LocalPreference.Set {
+			out.LocalPreference = attributes.LocalPreference
 		}
 		return out, true
 	}
-	out.ASPath = ASPath{ASN: peer.LocalASN, Length: 1 + path.Attributes.ASPathPrepend}
+	out.ASPath = ASPath{ASN: peer.LocalASN, Length: 1 + attributes.ASPathPrepend}
 	return out, true
 }

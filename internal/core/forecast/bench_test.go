@@ -105,6 +105,13 @@ func BenchmarkForecast(b *testing.B) {
 			c.Spec.ServiceExternalIPs = nil
 			return s.WithConfiguration(c)
 		}},
+		{"RejectExternalIPs", func(s cluster.State) cluster.State {
+			for _, p := range s.Peers {
+				p.Spec.Export = []v1alpha1.ExportRule{{Action: v1alpha1.ExportReject, Kinds: []v1alpha1.AdvertisementKind{v1alpha1.KindExternalIP}}}
+				s = s.WithPeer(&p)
+			}
+			return s
+		}},
 		{"DeletePeer", func(s cluster.State) cluster.State { return s.WithoutPeer("tor-0") }},
 	}
 	for _, policy := range []advertise.Policy{advertise.Cluster, advertise.Local} {

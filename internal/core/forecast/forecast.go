@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
@@ -49,7 +50,7 @@ type Problem struct {
 // they are before, with their endpoints: those come and go by themselves.
 func Of(before, after cluster.State) Forecast {
 	nodes := nodesOfBoth(before.Nodes, after.Nodes)
-	routes, sessions, problems := newRoutes(nodes), sessions{}, problems{}
+	routes, sessions, problems := newRoutes(nodes, hasExportRules(before) || hasExportRules(after)), sessions{}, problems{}
 	was, will := before.Resolver(), after.Resolver()
 	for i, n := range nodes {
 		from, to := was.For(n.before), will.For(n.after)
@@ -64,6 +65,11 @@ func Of(before, after cluster.State) Forecast {
 		Sessions:    sessions.inOrder(),
 		Problems:    problems.inOrder(),
 	}
+}
+
+// hasExportRules reports whether any peer gets less, or other attributes, than there is.
+func hasExportRules(state cluster.State) bool {
+	return slices.ContainsFunc(state.Peers, func(p v1alpha1.BGPPeer) bool { return len(p.Spec.Export) > 0 })
 }
 
 // node is one as it is in both states.

@@ -142,10 +142,13 @@ func drawConfiguration(t *rapid.T, name string) *v1alpha1.BGPConfiguration {
 		c.Spec.NodeSelector = someSelectors.Draw(t, "nodeSelector")
 		c.Spec.RouterID = rapid.SampledFrom([]string{"", "", "", "10.9.9.9", "wrong"}).Draw(t, "routerID")
 	}
+	if rapid.Bool().Draw(t, "communities") {
+		c.Spec.Communities = []v1alpha1.Community{{Name: "named", Value: rapid.SampledFrom([]string{"64512:1", "64512:2"}).Draw(t, "value")}}
+	}
 	if rapid.Bool().Draw(t, "prefixAdvertisements") {
 		c.Spec.PrefixAdvertisements = []v1alpha1.PrefixAdvertisement{{
 			CIDR:          v1alpha1.CIDR(somePrefixes.Draw(t, "cidr")),
-			Communities:   []v1alpha1.CommunityRef{rapid.SampledFrom([]v1alpha1.CommunityRef{"64512:1", "unknown"}).Draw(t, "community")},
+			Communities:   []v1alpha1.CommunityRef{rapid.SampledFrom([]v1alpha1.CommunityRef{"64512:1", "64512:2", "named", "unknown"}).Draw(t, "community")},
 			ASPathPrepend: rapid.SampledFrom([]*int32{nil, new(int32(2))}).Draw(t, "asPathPrepend"),
 		}}
 	}
@@ -167,8 +170,35 @@ func drawPeer(t *rapid.T, name string) *v1alpha1.BGPPeer {
 			nil, {v1alpha1.IPv4}, {v1alpha1.IPv6}, {v1alpha1.IPv4, v1alpha1.IPv6},
 		}).Draw(t, "addressFamilies"),
 	}
+	if rapid.Bool().Draw(t, "export") {
+		p.Spec.Export = rapid.SliceOfN(someExportRules, 1, 3).Draw(t, "export rules")
+	}
 	return p
 }
+
+// someExportRules draws rules of which some can't be: an le below the cidr's length, a name without a value, attributes that
+// the session has no place for.
+var someExportRules = rapid.Custom(func(t *rapid.T) v1alpha1.ExportRule {
+	rule := v1alpha1.ExportRule{
+		Action: rapid.SampledFrom([]v1alpha1.ExportAction{v1alpha1.ExportAccept, v1alpha1.ExportReject}).Draw(t, "action"),
+		Kinds: rapid.SampledFrom([][]v1alpha1.AdvertisementKind{
+			nil, nil, {v1alpha1.KindClusterIP}, {v1alpha1.KindExternalIP}, {v1alpha1.KindLoadBalancerIP, v1alpha1.KindPodCIDR}, {v1alpha1.KindPodCIDR},
+		}).Draw(t, "kinds"),
+		Communities: rapid.SampledFrom([][]v1alpha1.CommunityRef{nil, nil, nil, {"64512:1"}, {"64512:2"}, {"named"}, {"unknown"}}).Draw(t, "communities"),
+	}
+	for _, cidr := range rapid.SliceOfN(somePrefixes, 0, 2).Draw(t, "prefixes") {
+		rule.Prefixes = append(rule.Prefixes, v1alpha1.PrefixMatch{
+			CIDR: v1alpha1.CIDR(cidr), GE: rapid.SampledFrom([]*int32{nil, nil, new(int32(32))}).Draw(t, "ge"),
+			LE: rapid.SampledFrom([]*int32{nil, new(int32(32)), new(int32(32)), new(int32(24))}).Draw(t, "le"),
+		})
+	}
+	if rule.Action == v1alpha1.ExportAccept && rapid.Bool().Draw(t, "set") {
+		rule.Set = &v1alpha1.ExportAttributes{
+			AddCommunities: []v1alpha1.CommunityRef{"named"}, LocalPreference: new(int64(1)), ASPathPrepend: new(int32(1)),
+		}
+	}
+	return rule
+})
 
 func drawService(t *rapid.T, key advertise.ServiceKey) service {
 	types := []advertise.ServiceType{advertise.TypeClusterIP, advertise.TypeNodePort, advertise.TypeLoadBalancer}
@@ -230,7 +260,9 @@ func drawCluster(t *rapid.T) (cluster.State, []service) {
 func drawChange(t *rapid.T, before cluster.State) cluster.State {
 	configuration := rapid.SampledFrom(configurationNames).Draw(t, "configuration")
 	peer := rapid.SampledFrom(peerNames).Draw(t, "peer")
-	switch rapid.IntRange(0, 9).Draw(t, "change") {
+	switch rapid.IntRange(0, 11).Draw(t, "change") {
+	case 10, 11:
+		return withOtherExport(t, before, peer)
 	case 0, 1:
 		return before.WithConfiguration(drawConfiguration(t, configuration))
 	case 2, 3:
@@ -251,6 +283,17 @@ func drawChange(t *rapid.T, before cluster.State) cluster.State {
 		before.Nodes[i] = drawNode(t, before.Nodes[i].Name)
 		return before
 	}
+}
+
+// withOtherExport changes a peer's export rules alone.
+func withOtherExport(t *rapid.T, before cluster.State, name string) cluster.State {
+	i := slices.IndexFunc(before.Peers, func(p v1alpha1.BGPPeer) bool { return p.Name == name })
+	if i < 0 {
+		return before
+	}
+	p := before.Peers[i].DeepCopy()
+	p.Spec.Export = rapid.SliceOfN(someExportRules, 0, 3).Draw(t, "export rules")
+	return before.WithPeer(p)
 }
 
 // edited changes one field of a configuration, as people do.

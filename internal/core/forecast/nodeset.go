@@ -52,9 +52,33 @@ func (b nodeBits) add(other nodeBits) {
 	}
 }
 
+func (b nodeBits) intersects(other nodeBits) bool {
+	if b == nil || other == nil {
+		return false
+	}
+	for i, word := range b {
+		if word&other[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// and returns the nodes that are in both sets: nil where there are none, and b itself where it is all of b.
+func (b nodeBits) and(other nodeBits) nodeBits {
+	if !b.intersects(other) {
+		return nil
+	}
+	rest := b.without(other)
+	if rest == nil {
+		return b
+	}
+	return b.without(rest)
+}
+
 // without returns the nodes that are not in the other set: nil where none is left, and b itself where all are.
 func (b nodeBits) without(other nodeBits) nodeBits {
-	if other == nil {
+	if b == nil || other == nil {
 		return b
 	}
 	rest, left := slices.Clone(b), uint64(0)

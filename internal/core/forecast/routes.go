@@ -6,47 +6,15 @@ import (
 	"slices"
 
 	"github.com/herald-network/herald/internal/core/advertise"
-	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
 )
 
-// view is all that nodes which decide alike have in common. The zero view is that of a node that sends nothing.
-type view struct {
-	// config has neither the node's own pod CIDRs nor attributes, which withdraw nothing.
-	config advertise.Config
-	// families that at least one session carries.
-	families bgp.Families
-}
-
-func viewOf(i intent.Intent) view {
-	var families bgp.Families
-	for _, peer := range i.Peers {
-		for _, family := range [...]bgp.Family{bgp.IPv4, bgp.IPv6} {
-			if peer.Carries(family) {
-				families |= bgp.FamiliesOf(family)
-			}
-		}
-	}
-	if families == 0 {
-		return view{}
-	}
-	config := i.Advertise
-	config.PodCIDRs, config.Attributes = nil, nil
-	return view{config: config, families: families}
-}
-
-func (v view) equal(other view) bool {
-	return v.families == other.families && v.config.Equal(other.config)
-}
-
-// sends reports whether routes to an address go out on any session.
-func (v view) sends(a netip.Addr) bool { return v.families.Has(bgp.FamilyOf(a)) }
-
 // group is the nodes that go from one view to another.
 type group struct {
 	before, after view
-	// moved says that the nodes' routes may change: their view does, or their pod CIDRs.
+	// moved says that the nodes' routes are counted: because their view changes or their pod CIDRs do, or because of export
+	// rules, which heed all that a prefix is advertised for.
 	moved bool
 	nodes nodeBits
 }
@@ -58,17 +26,20 @@ type routes struct {
 	groups []*group
 	// groupOf has the group of each node, by its place.
 	groupOf []*group
+	// filtered says that there are export rules, before or after the change, and changed that any node's routes may change.
+	filtered, changed bool
 	// before and after are complete for the nodes that moved, and know nothing of the others.
 	before, after side
 }
 
-func newRoutes(nodes []node) *routes {
+func newRoutes(nodes []node, filtered bool) *routes {
 	r := &routes{
-		nodes:   nodes,
-		places:  make(map[string]int, len(nodes)),
-		groupOf: make([]*group, len(nodes)),
-		before:  side{sent: map[netip.Prefix]senders{}, nodes: len(nodes)},
-		after:   side{sent: map[netip.Prefix]senders{}, nodes: len(nodes)},
+		nodes:    nodes,
+		places:   make(map[string]int, len(nodes)),
+		groupOf:  make([]*group, len(nodes)),
+		filtered: filtered,
+		before:   newSide(len(nodes), filtered),
+		after:    newSide(len(nodes), filtered),
 	}
 	for i, n := range nodes {
 		r.places[n.before.Name] = i
@@ -78,9 +49,11 @@ func newRoutes(nodes []node) *routes {
 
 // compare puts a node into its group, and counts its pod CIDRs.
 func (r *routes) compare(i int, before, after intent.Intent) {
-	from, to := viewOf(before), viewOf(after)
+	from, to := r.viewOf(before), r.viewOf(after)
 	podsBefore, podsAfter := before.Advertise.PodCIDRs, after.Advertise.PodCIDRs
-	moved := !from.equal(to) || !slices.Equal(podsBefore, podsAfter)
+	changed := !from.equal(to) || !slices.Equal(podsBefore, podsAfter)
+	r.changed = r.changed || changed
+	moved := changed || r.filtered
 	g := r.group(from, to, moved)
 	g.nodes.set(i)
 	r.groupOf[i] = g
@@ -104,10 +77,10 @@ func (r *routes) group(before, after view, moved bool) *group {
 // decide counts the routes of all Services and the aggregates, and returns the Services of which an address loses its last
 // route.
 func (r *routes) decide(services []cluster.Service) []advertise.ServiceKey {
-	moved := slices.DeleteFunc(slices.Clone(r.groups), func(g *group) bool { return !g.moved })
-	if len(moved) == 0 {
+	if !r.changed {
 		return nil
 	}
+	moved := slices.DeleteFunc(slices.Clone(r.groups), func(g *group) bool { return !g.moved })
 	for _, g := range moved {
 		r.before.addAggregates(g.nodes, g.before)
 		r.after.addAggregates(g.nodes, g.after)
@@ -115,30 +88,58 @@ func (r *routes) decide(services []cluster.Service) []advertise.ServiceKey {
 	var lost []advertise.ServiceKey
 	for i := range services {
 		s := &services[i]
-		r.decideService(s, moved)
-		if r.losesAny(s) {
+		r.visitService(s, moved, (*side).add)
+		if !r.filtered && r.losesAny(s) {
 			lost = append(lost, s.Key)
 		}
+	}
+	if r.filtered {
+		lost = r.filter(services, moved)
 	}
 	slices.SortFunc(lost, advertise.ServiceKey.Compare)
 	return lost
 }
 
-// decideService counts the routes that the nodes that move have to a Service.
-func (r *routes) decideService(s *cluster.Service, moved []*group) {
+// filter applies the export rules to what was counted, which must be all, and returns the Services of which an address
+// loses its last route.
+func (r *routes) filter(services []cluster.Service, moved []*group) []advertise.ServiceKey {
+	r.before.filter(moved, func(g *group) view { return g.before })
+	r.after.filter(moved, func(g *group) view { return g.after })
+	var lost []advertise.ServiceKey
+	for i := range services {
+		s := &services[i]
+		r.visitService(s, moved, (*side).lead)
+		if r.losesAny(s) {
+			lost = append(lost, s.Key)
+		}
+	}
+	return lost
+}
+
+// visitService visits the routes that the nodes that move have to a Service, on both sides.
+func (r *routes) visitService(s *cluster.Service, moved []*group, visit func(sd *side, to route, from nodes)) {
 	r.before.reset(s)
 	r.after.reset(s)
 	elsewhere := s.Endpoints.SeenFrom("") // A node without an endpoint, as all are to the policy Cluster.
 	for _, g := range moved {
-		r.before.addOfGroup(g.nodes, g.before, s, elsewhere)
-		r.after.addOfGroup(g.nodes, g.after, s, elsewhere)
+		r.visit(g, s, elsewhere, nodes{group: g.nodes}, visit)
 	}
 	for i, g := range r.local(s) {
 		if g.moved {
-			here := s.Endpoints.SeenFrom(r.nodes[i].before.Name)
-			r.before.addOfNode(i, g.before, s, here)
-			r.after.addOfNode(i, g.after, s, here)
+			r.visit(g, s, s.Endpoints.SeenFrom(r.nodes[i].before.Name), nodes{one: i}, visit)
 		}
+	}
+}
+
+// visit visits the routes to a Service that nodes of a group have, which see its endpoints alike.
+func (r *routes) visit(
+	g *group, s *cluster.Service, seen advertise.EndpointsByFamily, from nodes, visit func(sd *side, to route, from nodes),
+) {
+	for to := range g.before.routes(s, seen) {
+		visit(&r.before, to, from)
+	}
+	for to := range g.after.routes(s, seen) {
+		visit(&r.after, to, from)
 	}
 }
 
@@ -157,7 +158,7 @@ func (r *routes) local(s *cluster.Service) iter.Seq2[int, *group] {
 	}
 }
 
-// losesAny reports whether the last route to an address of the Service goes, once decideService has counted those of the
+// losesAny reports whether the last route to an address of the Service goes, once visitService has counted those of the
 // nodes that move.
 func (r *routes) losesAny(s *cluster.Service) bool {
 	for i, address := range s.Spec.Addresses {
@@ -190,16 +191,16 @@ func (r *routes) isLed(s *cluster.Service, address netip.Addr) bool {
 
 // leads reports whether a node has a route to an address of a Service.
 func leads(v view, s *cluster.Service, seen advertise.EndpointsByFamily, address netip.Addr) bool {
-	return v.sends(address) && slices.ContainsFunc(advertise.Decide(v.config, s.Spec, seen), func(d advertise.Decision) bool {
+	return v.carries(address) && slices.ContainsFunc(advertise.Decide(v.config, s.Spec, seen), func(d advertise.Decision) bool {
 		return d.Address.Addr == address && d.HasRoute()
 	})
 }
 
 func (r *routes) withdrawals() []Withdrawal {
 	var all []Withdrawal
-	for prefix, before := range r.before.sent {
-		if gone := before.nodes.without(r.after.sent[prefix].nodes); gone != nil {
-			all = append(all, Withdrawal{Prefix: prefix, Nodes: NodeSet{bits: gone, nodes: r.nodes}})
+	for sent, before := range r.before.claims {
+		if gone := before.nodes.without(r.after.claims[sent].nodes); gone != nil {
+			all = append(all, Withdrawal{Prefix: sent.prefix, Nodes: NodeSet{bits: gone, nodes: r.nodes}})
 		}
 	}
 	slices.SortFunc(all, func(a, b Withdrawal) int { return advertise.ComparePrefixes(a.Prefix, b.Prefix) })

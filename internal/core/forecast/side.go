@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/herald-network/herald/internal/core/advertise"
+	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/cluster"
 )
 
@@ -12,9 +13,18 @@ import (
 type side struct {
 	// nodes is how many there are.
 	nodes int
-	sent  map[netip.Prefix]senders
+	// claims are the nodes that advertise a prefix, for each kind apart until filter joins them; where nothing is filtered
+	// they are joined from the beginning.
+	claims   map[claim]senders
+	filtered bool
 	// led says for each address of the Service at hand whether any node has a route to it.
 	led []bool
+}
+
+// claim is a prefix with what it is advertised for; the kind is 0 where that does not matter.
+type claim struct {
+	prefix netip.Prefix
+	kind   advertise.Kind
 }
 
 // senders are the nodes that send a prefix. Most prefixes are sent by a whole group, whose set they share until another
@@ -24,18 +34,28 @@ type senders struct {
 	owned bool
 }
 
+// nodes are those of a group, or one by its place where there is no group.
+type nodes struct {
+	group nodeBits
+	one   int
+}
+
+func newSide(nodes int, filtered bool) side {
+	return side{claims: map[claim]senders{}, nodes: nodes, filtered: filtered}
+}
+
 func (sd *side) addPodCIDRs(node int, v view, cidrs []netip.Prefix) {
 	for _, cidr := range cidrs {
-		if v.sends(cidr.Addr()) {
-			sd.addNode(cidr, node)
+		if v.carries(cidr.Addr()) {
+			sd.claim(cidr, advertise.PodCIDR, nodes{one: node})
 		}
 	}
 }
 
-func (sd *side) addAggregates(nodes nodeBits, v view) {
-	for prefix := range v.config.OwnPrefixes() {
-		if v.sends(prefix.Addr()) {
-			sd.addNodes(prefix, nodes)
+func (sd *side) addAggregates(of nodeBits, v view) {
+	for prefix, kind := range v.config.OwnPrefixes() {
+		if v.carries(prefix.Addr()) {
+			sd.claim(prefix, kind, nodes{group: of})
 		}
 	}
 }
@@ -46,26 +66,18 @@ func (sd *side) reset(s *cluster.Service) {
 	clear(sd.led)
 }
 
-// addOfGroup adds the routes that a whole group has to a Service.
-func (sd *side) addOfGroup(nodes nodeBits, v view, s *cluster.Service, seen advertise.EndpointsByFamily) {
-	sd.add(v, s, seen, func(prefix netip.Prefix) { sd.addNodes(prefix, nodes) })
-}
-
-// addOfNode adds the routes that one node has to a Service, by what it sees of its endpoints.
-func (sd *side) addOfNode(node int, v view, s *cluster.Service, seen advertise.EndpointsByFamily) {
-	sd.add(v, s, seen, func(prefix netip.Prefix) { sd.addNode(prefix, node) })
-}
-
-func (sd *side) add(v view, s *cluster.Service, seen advertise.EndpointsByFamily, send func(netip.Prefix)) {
-	for i, d := range advertise.Decide(v.config, s.Spec, seen) {
-		if !v.sends(d.Address.Addr) || !d.HasRoute() {
-			continue
-		}
-		sd.led[i] = true
-		if prefix, ok := d.HostRoute(); ok {
-			send(prefix)
-		}
+// add counts a route that nodes have to the Service at hand.
+func (sd *side) add(to route, from nodes) {
+	sd.led[to.address] = true
+	if to.isHost {
+		sd.claim(to.prefix, to.kind, from)
 	}
+}
+
+// lead says that a route leads to the Service at hand, if any of the nodes sends it: what they send is known after filter.
+func (sd *side) lead(to route, from nodes) {
+	sent := sd.claims[claim{prefix: to.prefix}].nodes
+	sd.led[to.address] = sd.led[to.address] || from.group == nil && sent.has(from.one) || sent.intersects(from.group)
 }
 
 // leads reports whether any node has a route to an address of the Service at hand.
@@ -78,24 +90,79 @@ func (sd *side) leads(s *cluster.Service, address netip.Addr) bool {
 	return false
 }
 
-func (sd *side) addNode(prefix netip.Prefix, node int) { sd.own(prefix).set(node) }
-
-func (sd *side) addNodes(prefix netip.Prefix, nodes nodeBits) {
-	if _, known := sd.sent[prefix]; known {
-		sd.own(prefix).add(nodes)
-		return
+func (sd *side) claim(prefix netip.Prefix, kind advertise.Kind, from nodes) {
+	of := claim{prefix: prefix}
+	if sd.filtered {
+		of.kind = kind
 	}
-	sd.sent[prefix] = senders{nodes: nodes}
+	switch _, known := sd.claims[of]; {
+	case from.group == nil:
+		sd.own(of).set(from.one)
+	case known:
+		sd.own(of).add(from.group)
+	default:
+		sd.claims[of] = senders{nodes: from.group}
+	}
 }
 
-// own returns the set of a prefix's senders for changing it.
-func (sd *side) own(prefix netip.Prefix) nodeBits {
-	s := sd.sent[prefix]
+// own returns the set of a claim's senders for changing it.
+func (sd *side) own(of claim) nodeBits {
+	s := sd.claims[of]
 	if !s.owned {
 		shared := s.nodes
 		s = senders{nodes: newNodeBits(sd.nodes), owned: true}
 		s.nodes.add(shared)
-		sd.sent[prefix] = s
+		sd.claims[of] = s
 	}
 	return s.nodes
+}
+
+// filter joins the claims on each prefix, and leaves the nodes of which a session sends it. Nodes that are alike but for
+// what they advertise a prefix for are asked once.
+func (sd *side) filter(groups []*group, viewOf func(*group) view) {
+	claims := sd.claims
+	sd.claims, sd.filtered = make(map[claim]senders, len(claims)), false
+	for of := range claims {
+		if of.kind != firstOf(of.prefix, claims) {
+			continue
+		}
+		for _, g := range groups {
+			for _, p := range partsOf(g.nodes, of.prefix, claims) {
+				if viewOf(g).sends(of.prefix, p.kinds) {
+					sd.claim(of.prefix, 0, nodes{group: p.nodes})
+				}
+			}
+		}
+	}
+}
+
+// firstOf returns the first kind that a prefix is claimed for.
+func firstOf(prefix netip.Prefix, claims map[claim]senders) advertise.Kind {
+	for _, kind := range advertise.Kinds() {
+		if _, claimed := claims[claim{prefix, kind}]; claimed {
+			return kind
+		}
+	}
+	return 0
+}
+
+// part is nodes that advertise a prefix for the same kinds.
+type part struct {
+	nodes nodeBits
+	kinds bgp.Kinds
+}
+
+// partsOf returns the nodes of a group that advertise a prefix, by what they advertise it for.
+func partsOf(group nodeBits, prefix netip.Prefix, claims map[claim]senders) []part {
+	parts := []part{{nodes: group}}
+	for _, kind := range advertise.Kinds() {
+		claiming := claims[claim{prefix, kind}].nodes
+		for i, p := range slices.Clone(parts) {
+			if both := p.nodes.and(claiming); both != nil {
+				parts[i].nodes = p.nodes.without(claiming)
+				parts = append(parts, part{both, p.kinds | kind.Set()})
+			}
+		}
+	}
+	return slices.DeleteFunc(parts, func(p part) bool { return p.kinds == 0 || p.nodes == nil })
 }

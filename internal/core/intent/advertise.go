@@ -46,12 +46,7 @@ func blocksOfKind(kind advertise.Kind, blocks []v1alpha1.Block) []advertise.Bloc
 
 // attributesOf returns the attributes by prefix, and passes over what blocksOf would.
 func attributesOf(spec v1alpha1.BGPConfigurationSpec) []advertise.PrefixAttributes {
-	named := map[v1alpha1.CommunityRef]bgp.Community{}
-	for _, community := range spec.Communities {
-		if value, err := bgp.ParseCommunity(community.Value); err == nil {
-			named[v1alpha1.CommunityRef(community.Name)] = value
-		}
-	}
+	named := namedCommunities(spec)
 	var attributes []advertise.PrefixAttributes
 	for _, entry := range spec.PrefixAdvertisements {
 		cidr, err := validate.ParseCIDR(string(entry.CIDR))
@@ -66,6 +61,17 @@ func attributesOf(spec v1alpha1.BGPConfigurationSpec) []advertise.PrefixAttribut
 		}})
 	}
 	return attributes
+}
+
+// namedCommunities returns the communities that can be read, by their names.
+func namedCommunities(spec v1alpha1.BGPConfigurationSpec) map[v1alpha1.CommunityRef]bgp.Community {
+	named := map[v1alpha1.CommunityRef]bgp.Community{}
+	for _, community := range spec.Communities {
+		if value, err := bgp.ParseCommunity(community.Value); err == nil {
+			named[v1alpha1.CommunityRef(community.Name)] = value
+		}
+	}
+	return named
 }
 
 // communitiesOf returns the set of the communities that are named or written out. A name without a value is passed over:

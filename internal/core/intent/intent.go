@@ -64,6 +64,8 @@ type Resolver struct {
 	// and what the base is by itself.
 	wrong          map[*v1alpha1.BGPPeer]problems
 	configurations map[*v1alpha1.BGPConfiguration]configuration
+	// exports holds the export rules that were compiled.
+	exports map[exportKey]export
 }
 
 // NewResolver returns a resolver of all objects of their kinds, in any order. They must not change afterwards. It knows no
@@ -73,6 +75,7 @@ func NewResolver(configurations []v1alpha1.BGPConfiguration, peers []v1alpha1.BG
 		keyring:        keyring{assumed: true},
 		wrong:          map[*v1alpha1.BGPPeer]problems{},
 		configurations: map[*v1alpha1.BGPConfiguration]configuration{},
+		exports:        map[exportKey]export{},
 	}
 	for _, c := range olderFirst(configurations, func(c *v1alpha1.BGPConfiguration) *metav1.ObjectMeta { return &c.ObjectMeta }) {
 		if c.Name == v1alpha1.DefaultConfigurationName {

@@ -38,6 +38,9 @@ func (r *Resolver) peersOf(intent *Intent, node Node, config configuration, foun
 			continue
 		}
 		claimed = append(claimed, peer)
+		export := r.export(object, p, config, peer)
+		*found = append(*found, export.problems...)
+		peer.Export = export.policy
 		if r.keyring.open(intent, found, p, &peer) {
 			intent.Peers = append(intent.Peers, peer)
 		}

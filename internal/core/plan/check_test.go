@@ -25,26 +25,35 @@ func TestCheckAcceptsWhatThePlanMakes(t *testing.T) {
 
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	for want, step := range map[string]plan.Step{
-		"verb 0":                         {},
-		"without host bits":              {Verb: plan.Advertise, Path: bgp.Path{Prefix: netip.MustParsePrefix("10.0.0.1/24")}},
-		"Withdraw invalid Prefix":        {Verb: plan.Withdraw},
-		"no name":                        {Verb: plan.RemovePeer},
-		"Address: ":                      add(func(p *bgp.Peer) { p.Address = netip.AddrPort{} }),
-		"ASN: ":                          add(func(p *bgp.Peer) { p.ASN = 0 }),
-		"LocalASN: ":                     add(func(p *bgp.Peer) { p.LocalASN = 0 }),
-		"RouterID: ":                     add(func(p *bgp.Peer) { p.RouterID = netip.MustParseAddr("::1") }),
-		"HoldTime: ":                     add(func(p *bgp.Peer) { p.HoldTime = 2 * time.Second }),
-		"KeepaliveTime: ":                add(func(p *bgp.Peer) { p.KeepaliveTime = 91 * time.Second }),
-		"ConnectRetryTime: ":             add(func(p *bgp.Peer) { p.ConnectRetryTime = 0 }),
-		"Families: ":                     add(func(p *bgp.Peer) { p.Families = 0 }),
-		"GracefulRestart.RestartTime: ":  add(func(p *bgp.Peer) { p.GracefulRestart.RestartTime = 4096 * time.Second }),
-		"SourceAddress: ":                add(func(p *bgp.Peer) { p.SourceAddress = netip.MustParseAddr("::1") }),
-		"NextHopIPv4: want an IPv4":      add(func(p *bgp.Peer) { p.NextHopIPv4 = netip.MustParseAddr("::1") }),
-		"NextHopIPv6: want an IPv6":      add(func(p *bgp.Peer) { p.NextHopIPv6 = netip.MustParseAddr("10.0.0.1") }),
-		"Address: want a zone":           add(func(p *bgp.Peer) { p.Address = netip.MustParseAddrPort("[fe80::1]:179"); p.SourceAddress = netip.Addr{} }),
-		"zone where it is link-local":    add(func(p *bgp.Peer) { p.Address = netip.MustParseAddrPort("[2001:db8::1%eth0]:179"); p.SourceAddress = netip.Addr{} }),
-		"Password: want at most 80":      add(func(p *bgp.Peer) { p.Password = bgp.PasswordOf(strings.Repeat("p", 81)) }),
-		"Password: want none":            add(func(p *bgp.Peer) { p.Address = netip.MustParseAddrPort("[fe80::1%eth0]:179"); p.SourceAddress = netip.Addr{} }),
+		"verb 0":                        {},
+		"without host bits":             {Verb: plan.Advertise, Path: bgp.Path{Prefix: netip.MustParsePrefix("10.0.0.1/24")}},
+		"Withdraw invalid Prefix":       {Verb: plan.Withdraw},
+		"no name":                       {Verb: plan.RemovePeer},
+		"Address: ":                     add(func(p *bgp.Peer) { p.Address = netip.AddrPort{} }),
+		"ASN: ":                         add(func(p *bgp.Peer) { p.ASN = 0 }),
+		"LocalASN: ":                    add(func(p *bgp.Peer) { p.LocalASN = 0 }),
+		"RouterID: ":                    add(func(p *bgp.Peer) { p.RouterID = netip.MustParseAddr("::1") }),
+		"HoldTime: ":                    add(func(p *bgp.Peer) { p.HoldTime = 2 * time.Second }),
+		"KeepaliveTime: ":               add(func(p *bgp.Peer) { p.KeepaliveTime = 91 * time.Second }),
+		"ConnectRetryTime: ":            add(func(p *bgp.Peer) { p.ConnectRetryTime = 0 }),
+		"Families: ":                    add(func(p *bgp.Peer) { p.Families = 0 }),
+		"GracefulRestart.RestartTime: ": add(func(p *bgp.Peer) { p.GracefulRestart.RestartTime = 4096 * time.Second }),
+		"SourceAddress: ":               add(func(p *bgp.Peer) { p.SourceAddress = netip.MustParseAddr("::1") }),
+		"NextHopIPv4: want an IPv4":     add(func(p *bgp.Peer) { p.NextHopIPv4 = netip.MustParseAddr("::1") }),
+		"NextHopIPv6: want an IPv6":     add(func(p *bgp.Peer) { p.NextHopIPv6 = netip.MustParseAddr("10.0.0.1") }),
+		"Address: want a zone": add(func(p *bgp.Peer) {
+			p.Address = netip.MustParseAddrPort("[fe80::1]:179")
+			p.SourceAddress = netip.Addr{}
+		}),
+		"zone where it is link-local": add(func(p *bgp.Peer) {
+			p.Address = netip.MustParseAddrPort("[2001:db8::1%eth0]:179")
+			p.SourceAddress = netip.Addr{}
+		}),
+		"Password: want at most 80": add(func(p *bgp.Peer) { p.Password = bgp.PasswordOf(strings.Repeat("p", 81)) }),
+		"Password: want none": add(func(p *bgp.Peer) {
+			p.Address = netip.MustParseAddrPort("[fe80::1%eth0]:179")
+			p.SourceAddress = netip.Addr{}
+		}),
 		"TTL: want 255":                  add(func(p *bgp.Peer) { p.TTL = 64 }),
 		"ListenPort: want a port":        add(func(p *bgp.Peer) { p.ListenPort = 0 }),
 		"the peer is Passive, and only":  add(func(p *bgp.Peer) { p.Passive = false }),

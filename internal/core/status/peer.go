@@ -66,6 +66,9 @@ func establishedOf(peer *v1alpha1.BGPPeer, verdict judgement, findings []crossch
 	if len(lacks) > 0 {
 		return isTrue(v1alpha1.ReasonFamilyNotNegotiated, tally+", but "+strings.Join(lacks, "; "))
 	}
+	if ignored := withReason(findings, v1alpha1.ReasonExportIgnored); len(ignored) > 0 {
+		return isTrue(v1alpha1.ReasonExportIgnored, tally+", but "+sentences(ignored))
+	}
 	return isTrue(v1alpha1.ReasonAllEstablished, tally)
 }
 

@@ -2,7 +2,6 @@ package validate
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -127,21 +126,8 @@ func (f *Findings) prefixAdvertisement(at *field.Path, entry *v1alpha1.PrefixAdv
 	if _, err := ParseCIDR(string(entry.CIDR)); err != nil {
 		f.fail(at.Child("cidr"), string(entry.CIDR), err.Error())
 	}
-	for i, ref := range entry.Communities {
-		if _, err := bgp.ParseCommunity(string(ref)); err != nil && !isCommunityName(string(ref)) {
-			f.fail(at.Child("communities").Index(i), string(ref), "communities must each be a name from spec.communities, "+
-				"a standard community aa:nn (each 0 to 65535) or a large community aa:nn:mm (each 0 to 4294967295)")
-		}
-	}
-	if entry.LocalPreference != nil {
-		within(f, at.Child("localPreference"), *entry.LocalPreference, 0, math.MaxUint32)
-	}
-	if entry.MED != nil {
-		within(f, at.Child("med"), *entry.MED, 0, math.MaxUint32)
-	}
-	if entry.ASPathPrepend != nil {
-		within(f, at.Child("asPathPrepend"), *entry.ASPathPrepend, 0, 10)
-	}
+	f.communityRefs(at.Child("communities"), entry.Communities)
+	f.attributes(at, entry.LocalPreference, entry.MED, entry.ASPathPrepend)
 }
 
 // isCommunityName reports whether the text can name a community: it begins with a letter, so no value can.

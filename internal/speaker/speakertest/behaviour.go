@@ -71,6 +71,58 @@ func (b *bench) familiesAreFiltered() {
 	b.Expect(routerNone.Routes()).To(gomega.HaveLen(1))
 }
 
+func (b *bench) exportRulesDecide() {
+	all := paths("10.0.0.1/32", "10.0.0.2/32", "2001:db8::1/128")
+	b.run(plan.Routes(all, nil))
+	peer, router := b.add("tor")
+	open, routerOpen := b.add("open")
+	b.eventuallyRoutes(router, peer, all...)
+	for _, policy := range []bgp.ExportPolicy{
+		rejecting("10.0.0.1/32"),
+		rejecting("10.0.0.2/32", "2001:db8::1/128"),
+		bgp.ExportPolicyOf(
+			bgp.ExportRule{Prefixes: matches("10.0.0.1/32"), Set: bgp.AttributeChanges{MED: bgp.Some(7)}}, bgp.ExportRule{Reject: true},
+		),
+		{},
+	} {
+		peer.Export = policy
+		b.update(peer, open)
+		b.eventuallyRoutes(router, peer, all...)
+	}
+	b.eventuallyRoutes(routerOpen, open, all...)
+	b.Expect(b.session("tor").Flaps).To(gomega.BeZero())
+	b.Expect(b.session("open").Flaps).To(gomega.BeZero())
+}
+
+func (b *bench) rejectedPathsAreWithdrawn() {
+	const external, internal = bgp.Kinds(1), bgp.Kinds(2)
+	peer, router := b.add("tor", func(p *bgp.Peer) { p.Export = bgp.ExportPolicyOf(bgp.ExportRule{Reject: true, Kinds: internal}) })
+	for _, path := range []bgp.Path{
+		{Prefix: prefix("10.0.0.1/32"), Kinds: external},
+		{Prefix: prefix("10.0.0.1/32"), Kinds: external | internal},
+		{Prefix: prefix("10.0.0.1/32"), Kinds: internal},
+		{Prefix: prefix("10.0.0.1/32"), Kinds: external},
+	} {
+		b.run(plan.Routes([]bgp.Path{path}, nil))
+		b.eventuallyRoutes(router, peer, path)
+	}
+	b.Expect(b.session("tor").Flaps).To(gomega.BeZero())
+}
+
+// rejecting is a policy that keeps some prefixes from the peer.
+func rejecting(prefixes ...string) bgp.ExportPolicy {
+	return bgp.ExportPolicyOf(bgp.ExportRule{Reject: true, Prefixes: matches(prefixes...)})
+}
+
+func matches(prefixes ...string) []bgp.PrefixMatch {
+	var out []bgp.PrefixMatch
+	for _, p := range prefixes {
+		bits := uint8(prefix(p).Bits())
+		out = append(out, bgp.PrefixMatch{CIDR: prefix(p), MinLength: bits, MaxLength: bits})
+	}
+	return out
+}
+
 func (b *bench) updatesCostTheirImpact() {
 	all := paths("10.0.0.1/32", "2001:db8::1/128")
 	b.run(plan.Routes(all, nil))

@@ -46,6 +46,8 @@ func Suite(t *testing.T, newLab func(t *testing.T) Lab) {
 		"steps can be repeated":                              (*bench).stepsAreIdempotent,
 		"attributes change without a withdrawal or a reset":  (*bench).attributesChange,
 		"a peer gets the routes of its families only":        (*bench).familiesAreFiltered,
+		"export rules decide what a peer gets":               (*bench).exportRulesDecide,
+		"a path that comes to be rejected is withdrawn":      (*bench).rejectedPathsAreWithdrawn,
 		"each field of a peer costs what the plan says":      (*bench).updatesCostTheirImpact,
 		"a lost session comes back with all routes":          (*bench).lostSessionComesBack,
 		"a removed peer is told, and the others live on":     (*bench).removedPeerIsTold,
