@@ -71,7 +71,7 @@ test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald fro
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
-test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD (Debian's bird2).
+test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD and a real FRR (Debian's bird2 and frr).
 	CGO_ENABLED=1 go test -race -shuffle=on -tags bird -run BIRD ./internal/adapter/gobgp
 
 .PHONY: bench

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -190,10 +191,21 @@ func shortcomings(want intent.Intent, observed bgp.Speaker) (down, partial []str
 		case !up:
 			down = append(down, object.Name+": "+causes[object.Name])
 		case s.Families != s.Peer.Families:
-			partial = append(partial, fmt.Sprintf("%s carries %s instead of %s", object.Name, s.Families, s.Peer.Families))
+			partial = append(partial, partly(s))
 		}
 	}
 	return down, append(partial, problemsOf(want, v1alpha1.ReasonFamilyNotNegotiated)...)
+}
+
+// partly says what an established session lacks of the families asked for. Where IPv4 routes need an IPv6 next hop, what
+// lacks it is the peer's offer to take one.
+func partly(s bgp.Session) string {
+	text := fmt.Sprintf("%s carries %s instead of %s", s.Peer.Name, cmp.Or(s.Families.String(), "nothing"), s.Peer.Families)
+	if s.Peer.NeedsExtendedNextHop() && !s.Families.Has(bgp.IPv4) {
+		text += ": the node has no IPv4 InternalIP as the next hop of IPv4 routes, and the peer did not offer to take an IPv6 one (RFC 8950): " +
+			"give the node one, enable extended next hop on the router, or leave IPv4 out"
+	}
+	return text
 }
 
 func problemsWith(want intent.Intent, condition v1alpha1.ConditionType) []string {

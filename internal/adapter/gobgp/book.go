@@ -114,6 +114,19 @@ func (c *column) len() int {
 	return len(c.prefixes)
 }
 
+// count returns how many prefixes of a family are on the wire.
+func (c *column) count(family bgp.Family) int {
+	c.page.book.mu.Lock()
+	defer c.page.book.mu.Unlock()
+	n := 0
+	for prefix := range c.prefixes {
+		if bgp.FamilyOf(prefix.Addr()) == family {
+			n++
+		}
+	}
+	return n
+}
+
 // waitEmpty waits until nothing is on the wire, the connection has ended, or the context is done.
 func (c *column) waitEmpty(ctx context.Context, ended <-chan struct{}) {
 	c.page.book.mu.Lock()

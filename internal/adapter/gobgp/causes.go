@@ -23,7 +23,7 @@ var (
 	errHoldTimer    = errors.New("hold timer expired")
 	errClosed       = errors.New("connection closed by the peer")
 	errReset        = errors.New("connection reset by the peer")
-	errNoReader     = errors.New("the peer keeps the connection open but reads nothing from it")
+	errNoReader     = errors.New("the peer takes nothing of what is sent to it")
 )
 
 // refusal is a cause for which one side refused the other's OPEN.
@@ -82,6 +82,8 @@ func readCause(err error) error {
 		return errClosed
 	case errors.Is(err, syscall.ECONNRESET):
 		return errReset
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return errNoReader
 	default:
 		return err
 	}
@@ -90,7 +92,7 @@ func readCause(err error) error {
 // writeCause says why nothing more could be sent to the peer.
 func writeCause(err error) error {
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return errNoReader
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errReset
@@ -109,6 +111,9 @@ func asMismatch(expected, got bgp.ASN) error {
 
 // receivedCause says what the peer's NOTIFICATION says.
 func receivedCause(m message, local bgp.ASN) error {
+	if len(m.body()) < 2 {
+		return errors.New("peer sent a NOTIFICATION that is too short to say why")
+	}
 	code, subcode, text := readNotification(m)
 	said := "peer sent " + notificationName(code, subcode) + text
 	switch {
@@ -124,23 +129,18 @@ func receivedCause(m message, local bgp.ASN) error {
 	}
 }
 
-// sentCause says why the engine sent a NOTIFICATION.
+// sentCause says why the engine sent a NOTIFICATION. It is never about the peer's OPEN, which the engine gets from us.
 func sentCause(m message) error {
 	code, subcode, text := readNotification(m)
-	said := errors.New("sent " + notificationName(code, subcode) + text)
-	switch code {
-	case packet.BGP_ERROR_HOLD_TIMER_EXPIRED:
+	if code == packet.BGP_ERROR_HOLD_TIMER_EXPIRED {
 		return errHoldTimer
-	case packet.BGP_ERROR_OPEN_MESSAGE_ERROR:
-		return refusal{said}
-	default:
-		return said
 	}
+	return errors.New("sent " + notificationName(code, subcode) + text)
 }
 
 // readNotification returns what a NOTIFICATION carries, with the shutdown communication (RFC 9003) quoted.
 func readNotification(m message) (code, subcode uint8, text string) {
-	body := m[headerLength:]
+	body := m.body()
 	if len(body) < 2 {
 		return 0, 0, ""
 	}
@@ -173,7 +173,8 @@ type notificationCode struct {
 	subcodes map[uint8]string
 }
 
-// notificationCodes holds RFC 4271 section 4.5, RFC 4486, RFC 5492, RFC 8538 and RFC 9384.
+// notificationCodes holds RFC 4271 section 4.5, RFC 4486, RFC 5492, RFC 6608, RFC 7313, RFC 8538, RFC 9384
+// and RFC 9687.
 func notificationCodes() map[uint8]notificationCode {
 	return map[uint8]notificationCode{
 		1: {"Message Header Error", map[uint8]string{
@@ -190,12 +191,16 @@ func notificationCodes() map[uint8]notificationCode {
 			11: "Malformed AS_PATH",
 		}},
 		4: {"Hold Timer Expired", nil},
-		5: {"Finite State Machine Error", nil},
+		5: {"Finite State Machine Error", map[uint8]string{
+			1: "Receive Unexpected Message in OpenSent State", 2: "Receive Unexpected Message in OpenConfirm State",
+			3: "Receive Unexpected Message in Established State",
+		}},
 		6: {"Cease", map[uint8]string{
 			1: "Maximum Number of Prefixes Reached", 2: "Administrative Shutdown", 3: "Peer De-configured",
 			4: "Administrative Reset", 5: "Connection Rejected", 6: "Other Configuration Change",
 			7: "Connection Collision Resolution", 8: "Out of Resources", 9: "Hard Reset", 10: "BFD Down",
 		}},
-		7: {"ROUTE-REFRESH Message Error", nil},
+		7: {"ROUTE-REFRESH Message Error", map[uint8]string{1: "Invalid Message Length"}},
+		8: {"Send Hold Timer Expired", nil},
 	}
 }

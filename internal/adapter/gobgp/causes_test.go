@@ -30,7 +30,8 @@ func TestCausesInWords(t *testing.T) {
 		},
 		"both have one router ID": {
 			router: func(c *routerConfig) { c.ID = "192.168.1.11" },
-			want:   "sent OPEN Message Error/Bad BGP Identifier",
+			want: "sent OPEN Message Error/Bad BGP Identifier: the peer's router ID 192.168.1.11 is this node's own, " +
+				"and two speakers of one AS must differ in it",
 		},
 		"the peer does not know this node": {
 			router: func(c *routerConfig) { c.HangUp = true },

@@ -1,6 +1,10 @@
 package gobgp
 
-import "github.com/herald-network/herald/internal/core/bgp"
+import (
+	"context"
+
+	"github.com/herald-network/herald/internal/core/bgp"
+)
 
 // What a session learns from its link.
 var _ linkSession = (*session)(nil)
@@ -11,12 +15,14 @@ func (s *session) restarting() bool {
 	return s.preserved
 }
 
-func (s *session) opened(peer offer) {
+func (s *session) opened(peer offer) error {
 	s.enter(bgp.OpenConfirm, func(o *bgp.Session) {
 		o.HoldTime = min(o.Peer.HoldTime, peer.holdTime)
 		o.Families = o.Peer.Families & peer.families
+		s.extendedNextHop = peer.extendedNextHop
 		o.GracefulRestart = o.Peer.GracefulRestart.Enabled && peer.gracefulRestart
 	})
+	return s.rib.negotiated(context.Background(), peer.extendedNextHop) // What is decided about routes is carried out.
 }
 
 // established also makes every later OPEN that of a restart: this process has kept the forwarding state since.
@@ -26,6 +32,8 @@ func (s *session) established() {
 		s.preserved = true
 	})
 }
+
+func (s *session) advertised(family bgp.Family) int { return s.column.count(family) }
 
 func (s *session) sent(update changes) {
 	s.column.record(update)

@@ -74,10 +74,13 @@ func isSameNeighbor(a, b bgp.Peer) bool {
 // routes go out and how: what must not be advertised any more does not wait for the handover.
 func withRoutesOf(former, to bgp.Peer) bgp.Peer {
 	former.Export, former.Draining = to.Export, to.Draining
-	if bgp.FamilyOf(former.Address.Addr()) == bgp.FamilyOf(to.Address.Addr()) {
-		former.NextHopIPv4, former.NextHopIPv6 = to.NextHopIPv4, to.NextHopIPv6
+	moved := former
+	moved.NextHopIPv4, moved.NextHopIPv6 = to.NextHopIPv4, to.NextHopIPv6
+	if bgp.FamilyOf(former.Address.Addr()) != bgp.FamilyOf(to.Address.Addr()) ||
+		moved.NeedsExtendedNextHop() != former.NeedsExtendedNextHop() { // The former's OPEN said otherwise.
+		return former
 	}
-	return former
+	return moved
 }
 
 // halt ends the handover where it stands, and reports whether it is complete. One whose next session is established is

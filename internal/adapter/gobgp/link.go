@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -24,7 +25,12 @@ type link struct {
 	session linkSession
 	ended   chan struct{} // closed when run returns
 
+	spoken sync.Once
+	opened chan struct{} // closed once our OPEN is out, or never will be
+
 	handshake handshake
+	rules     attributeRules // of UPDATEs of the router, from its OPEN on
+	refreshes refreshes
 
 	mu    sync.Mutex
 	cause error // the first thing that went wrong
@@ -34,15 +40,33 @@ type link struct {
 type linkSession interface {
 	// restarting says whether the OPEN shall be that of a speaker that has restarted and kept its forwarding state.
 	restarting() bool
-	// opened reports the peer's OPEN.
-	opened(offer)
+	// opened reports the peer's OPEN. The engine does not see it before that returns.
+	opened(offer) error
 	// established reports that both sides have confirmed the session. No route is sent before it returns.
 	established()
 	// sent reports what an UPDATE said that is on the wire.
 	sent(changes)
 	// refused reports what the peer's UPDATE said; an error ends the session.
 	refused(changes) error
+	// advertised returns how many prefixes of a family are on the wire.
+	advertised(bgp.Family) int
 }
+
+func newLink(peer bgp.Peer, router, engine net.Conn, session linkSession) *link {
+	l := &link{
+		peer:    peer,
+		router:  newOutlet(router),
+		engine:  newOutlet(engine),
+		session: session,
+		ended:   make(chan struct{}),
+		opened:  make(chan struct{}),
+	}
+	l.router.setPatience(peer.HoldTime)
+	return l
+}
+
+// maxTimeForOpen is how long a peer may take for its OPEN, where our hold time is longer.
+const maxTimeForOpen = 3 * time.Minute
 
 // lingerTime is how long the peer is given to take note of a NOTIFICATION before the connection is closed under it.
 const lingerTime = time.Second
@@ -54,6 +78,7 @@ func (l *link) run() error {
 	var pumps sync.WaitGroup
 	pumps.Go(func() {
 		l.fail(l.toRouter())
+		l.spoke()
 		if !l.router.isClosed() {
 			l.close()
 		}
@@ -77,6 +102,9 @@ func (l *link) fail(cause error) {
 		l.cause = cause
 	}
 }
+
+// spoke lets what waits for our OPEN go on.
+func (l *link) spoke() { l.spoken.Do(func() { close(l.opened) }) }
 
 // close ends both connections without a NOTIFICATION.
 func (l *link) close() {
@@ -144,10 +172,19 @@ func (l *link) toRouter() error {
 			return writeCause(err)
 		}
 		if !more {
-			for _, update := range unflushed {
-				l.session.sent(update)
-			}
+			l.note(unflushed)
 			unflushed = unflushed[:0]
+		}
+	}
+}
+
+// note reports UPDATEs that are on the wire. Before the first of them our OPEN was.
+func (l *link) note(sent []changes) {
+	l.spoke()
+	for _, update := range sent {
+		l.session.sent(update)
+		for _, family := range l.refreshes.sent(update) {
+			l.refresh(family)
 		}
 	}
 }
@@ -157,7 +194,7 @@ func (l *link) toRouter() error {
 func (l *link) outgoing(m message) (message, []changes, error) {
 	switch m.kind() {
 	case packet.BGP_MSG_OPEN:
-		out, err := rewriteOpen(m, l.session.restarting())
+		out, err := rewriteOpen(m, l.session.restarting(), l.peer.NeedsExtendedNextHop())
 		return out, nil, err
 	case packet.BGP_MSG_KEEPALIVE:
 		if first := l.confirm(engineSide); !first && l.handshake.isTimeless() {
@@ -166,78 +203,101 @@ func (l *link) outgoing(m message) (message, []changes, error) {
 		return m, nil, nil
 	case packet.BGP_MSG_UPDATE:
 		update, err := readUpdate(m)
-		return m, []changes{update}, err
+		return m, []changes{update.changes}, err
 	default:
 		return m, nil, nil
 	}
 }
 
-// toEngine relays what the router sends. Of an UPDATE the engine gets a sign of life only.
+// toEngine relays what the router sends, until that is wrong. What the engine gets is of our own making, and of an UPDATE
+// it gets a sign of life only: whatever a router sends, it can't confuse the engine.
 func (l *link) toEngine() error {
 	reader := bufio.NewReaderSize(l.router.conn, bufferSize)
 	buffer := make([]byte, maxMessageLength)
-	if err := l.router.conn.SetReadDeadline(time.Now().Add(l.peer.HoldTime)); err != nil {
-		return err
+	if err := l.router.conn.SetReadDeadline(time.Now().Add(l.timeForOpen())); err != nil {
+		return l.readCause(err)
 	}
-	alive := keepalive()
 	for {
 		m, err := readMessage(reader, buffer)
-		if errors.Is(err, errNotBGP) {
-			l.farewell(notification(packet.BGP_ERROR_MESSAGE_HEADER_ERROR, packet.BGP_ERROR_SUB_CONNECTION_NOT_SYNCHRONIZED, nil))
-			return err
+		if err == nil {
+			m, err = l.incoming(m)
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) && !l.handshake.isOpened() {
+			err = &fault{packet.BGP_ERROR_HOLD_TIMER_EXPIRED, 0, nil, fmt.Errorf("no OPEN from the peer within %s", l.timeForOpen())}
+		}
+		if wrong := (*fault)(nil); errors.As(err, &wrong) {
+			<-l.opened // A router can tell more of a refusal when it has seen our OPEN.
+			l.fail(err)
+			l.farewell(wrong.notification())
+			return nil
 		}
 		if err != nil {
 			return l.readCause(err)
 		}
-		switch m.kind() {
-		case packet.BGP_MSG_OPEN:
-			if m, err = l.takeOpen(m); err != nil {
-				return err
-			}
-		case packet.BGP_MSG_KEEPALIVE:
-			l.confirm(routerSide)
-		case packet.BGP_MSG_NOTIFICATION:
-			return receivedCause(m, l.peer.LocalASN)
-		case packet.BGP_MSG_UPDATE:
-			if err := l.refuse(m); err != nil {
-				return err
-			}
-			m = alive
-		}
-		if err := l.engine.send(m, false); err != nil {
-			return nil //nolint:nilerr // The engine hung up, and has said why.
+		if m != nil && l.engine.send(m, false) != nil {
+			return nil // The engine hung up, and has said why.
 		}
 	}
 }
 
-// takeOpen notes what the peer offers and returns the OPEN as the engine shall see it. The engine is the one to refuse
-// what is wrong with it.
+// incoming takes a message of the router and returns what the engine gets of it, nil where it gets nothing. Of a *fault
+// the router is told.
+func (l *link) incoming(m message) (message, error) {
+	if err := l.handshake.admit(m.kind()); err != nil {
+		return nil, err
+	}
+	switch m.kind() {
+	case packet.BGP_MSG_OPEN:
+		return l.takeOpen(m)
+	case packet.BGP_MSG_NOTIFICATION:
+		return nil, receivedCause(m, l.peer.LocalASN)
+	case packet.BGP_MSG_UPDATE:
+		return keepalive(), l.refuse(m)
+	case packet.BGP_MSG_ROUTE_REFRESH:
+		l.takeRefresh(m)
+		return nil, nil
+	default:
+		if first := l.confirm(routerSide); first && l.handshake.isTimeless() {
+			go l.reassure()
+		}
+		return keepalive(), nil
+	}
+}
+
+// takeOpen notes what the peer offers and returns the OPEN as the engine shall see it.
 func (l *link) takeOpen(m message) (message, error) {
 	open, err := readOpen(m)
 	if err != nil {
-		return m, nil //nolint:nilerr // The engine answers with the right NOTIFICATION.
+		return nil, err
 	}
-	if err := asMismatch(l.peer.ASN, open.asn); err != nil {
-		l.fail(err)
+	if err := open.check(l.peer); err != nil {
+		return nil, err
+	}
+	if err := l.session.opened(open); err != nil {
+		return nil, err
+	}
+	l.rules = attributeRules{internal: l.peer.IsInternal(), asLength: 2}
+	if open.fourByteAS {
+		l.rules.asLength = 4
 	}
 	l.handshake.open(open.holdTime == 0)
-	l.session.opened(open)
-	if open.holdTime == 0 {
-		m = l.holdForEver(m)
+	holdTime := min(l.peer.HoldTime, open.holdTime)
+	if holdTime == 0 {
+		holdTime = l.peer.HoldTime
 	}
-	l.router.setPatience(min(l.peer.HoldTime, open.holdTime))
-	return m, l.router.conn.SetReadDeadline(time.Time{}) // Now the engine's hold timer watches.
+	l.router.setPatience(holdTime)
+	// Now the engine's hold timer watches.
+	return open.forEngine(l.peer, holdTime), l.router.conn.SetReadDeadline(time.Time{})
 }
 
 // refuse counts what the peer announces.
 func (l *link) refuse(m message) error {
 	update, err := readUpdate(m)
 	if err != nil {
-		return nil //nolint:nilerr // What cannot be read is nothing that is kept.
-	}
-	if err := l.session.refused(update); err != nil {
-		l.cease(packet.BGP_ERROR_SUB_MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
 		return err
+	}
+	if err := l.session.refused(update.received(l.rules)); err != nil {
+		return &fault{packet.BGP_ERROR_CEASE, packet.BGP_ERROR_SUB_MAXIMUM_NUMBER_OF_PREFIXES_REACHED, nil, err}
 	}
 	return nil
 }
@@ -251,13 +311,14 @@ func (l *link) confirm(by side) (first bool) {
 	return first
 }
 
+// timeForOpen is how long the peer may take for its OPEN.
+func (l *link) timeForOpen() time.Duration { return min(l.peer.HoldTime, maxTimeForOpen) }
+
 // readCause says why nothing more came from the peer; before its OPEN that has reasons of its own.
 func (l *link) readCause(err error) error {
 	switch cause := readCause(err); {
 	case l.handshake.isOpened():
 		return cause
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("no OPEN from the peer within %s", l.peer.HoldTime)
 	case errors.Is(cause, errClosed), errors.Is(cause, errReset):
 		return hangUp{fmt.Errorf("%w before its OPEN: it may not know this node as a neighbor", cause)}
 	default:

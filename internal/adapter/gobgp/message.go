@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net/netip"
 
 	packet "github.com/osrg/gobgp/v3/pkg/packet/bgp"
 )
@@ -15,33 +14,70 @@ type message []byte
 const (
 	headerLength     = packet.BGP_HEADER_LENGTH
 	maxMessageLength = packet.BGP_MAX_MESSAGE_LENGTH
+	markerLength     = 16
 )
 
-// errNotBGP says that a header's marker or length is wrong: after that no boundary between messages can be found.
+// errNotBGP says that a header's marker is wrong: after that no boundary between messages can be found.
 var errNotBGP = errors.New("the peer sent something that is not BGP")
 
-func (m message) kind() uint8 { return m[headerLength-1] }
+func (m message) kind() uint8  { return m[headerLength-1] }
+func (m message) body() []byte { return m[headerLength:] }
 
 // readMessage reads the next message into buffer, which must hold maxMessageLength bytes, and returns it as a part of
-// that buffer.
+// that buffer. A header that no message can have is a *fault.
 func readMessage(r io.Reader, buffer []byte) (message, error) {
 	header := buffer[:headerLength]
 	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, err
 	}
-	length := int(binary.BigEndian.Uint16(header[16:18]))
-	if length < headerLength || length > maxMessageLength {
-		return nil, errNotBGP
-	}
-	for _, b := range header[:16] {
-		if b != 0xff {
-			return nil, errNotBGP
-		}
+	length, err := checkHeader(header)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := io.ReadFull(r, buffer[headerLength:length]); err != nil {
 		return nil, err
 	}
 	return buffer[:length], nil
+}
+
+// checkHeader returns the length of the message that a header announces (RFC 4271, section 6.1).
+func checkHeader(header message) (int, error) {
+	const code = packet.BGP_ERROR_MESSAGE_HEADER_ERROR
+	for _, b := range header[:markerLength] {
+		if b != 0xff {
+			return 0, &fault{code, packet.BGP_ERROR_SUB_CONNECTION_NOT_SYNCHRONIZED, nil, errNotBGP}
+		}
+	}
+	kind, field := header.kind(), header[markerLength:markerLength+2]
+	length := int(binary.BigEndian.Uint16(field))
+	least, most := lengthsOf(kind)
+	switch {
+	case most == 0:
+		return 0, faultOf(code, packet.BGP_ERROR_SUB_BAD_MESSAGE_TYPE, []byte{kind}, "the peer sent %s", kindName(kind))
+	case length < least || length > most:
+		return 0, faultOf(code, packet.BGP_ERROR_SUB_BAD_MESSAGE_LENGTH, []byte{field[0], field[1]},
+			"the peer sent %s of %d bytes, want %d to %d", kindName(kind), length, least, most)
+	}
+	return length, nil
+}
+
+// lengthsOf returns how long a message of a kind may be, header included; 0 where there is no such kind. A NOTIFICATION
+// may be too short for what it must hold: that can't be answered with another one.
+func lengthsOf(kind uint8) (least, most int) {
+	switch kind {
+	case packet.BGP_MSG_OPEN:
+		return headerLength + openLength, maxMessageLength
+	case packet.BGP_MSG_UPDATE:
+		return headerLength + 4, maxMessageLength
+	case packet.BGP_MSG_NOTIFICATION:
+		return headerLength, maxMessageLength
+	case packet.BGP_MSG_KEEPALIVE:
+		return headerLength, headerLength
+	case packet.BGP_MSG_ROUTE_REFRESH:
+		return headerLength + 4, headerLength + 4
+	default:
+		return 0, 0
+	}
 }
 
 func keepalive() message { return encode(packet.NewBGPKeepAliveMessage()) }
@@ -59,56 +95,28 @@ func encode(m *packet.BGPMessage) message {
 	return raw
 }
 
-// changes is what an UPDATE says about prefixes; both lists are empty for an End-of-RIB.
-type changes struct {
-	announced, withdrawn []netip.Prefix
+// cursor is what is left of bytes that are read from their front.
+type cursor []byte
+
+// take returns the next n bytes, and whether there are so many.
+func (c *cursor) take(n int) ([]byte, bool) {
+	if n > len(*c) {
+		return nil, false
+	}
+	taken := (*c)[:n]
+	*c = (*c)[n:]
+	return taken, true
 }
 
-// readUpdate returns what an UPDATE announces and withdraws, of IPv4 and IPv6 unicast.
-func readUpdate(m message) (changes, error) {
-	parsed, err := packet.ParseBGPMessage(m)
-	if err != nil {
-		return changes{}, err
-	}
-	update, ok := parsed.Body.(*packet.BGPUpdate)
+// takeSized returns as many bytes as the number says that comes before them, of one byte or two.
+func (c *cursor) takeSized(sizeLength int) ([]byte, bool) {
+	size, ok := c.take(sizeLength)
 	if !ok {
-		return changes{}, errNotBGP
+		return nil, false
 	}
-	var c changes
-	for _, nlri := range update.NLRI {
-		c.announced = appendPrefix(c.announced, nlri)
+	n := 0
+	for _, b := range size {
+		n = n<<8 | int(b)
 	}
-	for _, nlri := range update.WithdrawnRoutes {
-		c.withdrawn = appendPrefix(c.withdrawn, nlri)
-	}
-	for _, attribute := range update.PathAttributes {
-		switch a := attribute.(type) {
-		case *packet.PathAttributeMpReachNLRI:
-			for _, nlri := range a.Value {
-				c.announced = appendPrefix(c.announced, nlri)
-			}
-		case *packet.PathAttributeMpUnreachNLRI:
-			for _, nlri := range a.Value {
-				c.withdrawn = appendPrefix(c.withdrawn, nlri)
-			}
-		}
-	}
-	return c, nil
-}
-
-func appendPrefix(prefixes []netip.Prefix, nlri packet.AddrPrefixInterface) []netip.Prefix {
-	var plain *packet.IPAddrPrefix
-	switch n := nlri.(type) {
-	case *packet.IPAddrPrefix:
-		plain = n
-	case *packet.IPv6AddrPrefix:
-		plain = &n.IPAddrPrefix
-	default:
-		return prefixes
-	}
-	address, ok := netip.AddrFromSlice(plain.Prefix)
-	if !ok {
-		return prefixes
-	}
-	return append(prefixes, netip.PrefixFrom(address, int(plain.Length)).Masked())
+	return c.take(n)
 }

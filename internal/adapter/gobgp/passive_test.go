@@ -165,6 +165,7 @@ func TestPasswordsAndTTLsOfPassivePeers(t *testing.T) {
 
 	// Whoever comes with the password, but from afar, is not heard.
 	right.reset()
+	eventuallyCause(t, s, "guarded", "connection reset by the peer")
 	right.answerWith(func(c *routerConfig) { c.Socket = onEachSocket(signed("127.0.0.1", "secret"), ttl(200)) })
 	if c, err := right.call(t.Context(), at); err == nil {
 		g.Consistently(func() bgp.SessionState { return session(s, "guarded").State }, time.Second, 10*tick).ShouldNot(Equal(bgp.Established))

@@ -58,6 +58,8 @@ type view struct {
 	peer bgp.Peer
 	// local is the session's own address, the zero Addr until it is known.
 	local netip.Addr
+	// extended says that the peer takes IPv4 routes with an IPv6 next hop (RFC 8950).
+	extended bool
 }
 
 // export returns what the peer gets for a path, and whether it gets anything.
@@ -65,6 +67,9 @@ func (v view) export(path bgp.Path) (bgp.Advertisement, bool) {
 	out, ok := bgp.Export(v.peer, path)
 	if ok && out.NextHop.IsUnspecified() {
 		out.NextHop = v.local
+	}
+	if bgp.FamilyOf(path.Prefix.Addr()) == bgp.IPv4 && bgp.FamilyOf(out.NextHop) == bgp.IPv6 && !v.extended {
+		return bgp.Advertisement{}, false
 	}
 	return out, ok && out.NextHop.IsValid()
 }
@@ -125,14 +130,25 @@ func (r *rib) configure(ctx context.Context, peer bgp.Peer) error {
 	if now.peer.SourceAddress != peer.SourceAddress {
 		local = peer.SourceAddress
 	}
-	return r.look(ctx, view{peer: peer, local: local})
+	return r.look(ctx, view{peer: peer, local: local, extended: now.extended})
 }
 
 // connected makes the RIB that of a session with the given local address.
 func (r *rib) connected(ctx context.Context, local netip.Addr) error {
+	return r.edit(ctx, func(v *view) { v.local = local })
+}
+
+// negotiated makes the RIB that of a session whose peer takes extended next hops or does not. What the last session's peer
+// took holds until then.
+func (r *rib) negotiated(ctx context.Context, extended bool) error {
+	return r.edit(ctx, func(v *view) { v.extended = extended })
+}
+
+func (r *rib) edit(ctx context.Context, edit func(*view)) error {
 	r.mu.Lock()
-	to := view{peer: r.view.peer, local: local}
+	to := r.view
 	r.mu.Unlock()
+	edit(&to)
 	return r.look(ctx, to)
 }
 

@@ -52,6 +52,12 @@ type routerConfig struct {
 	OneConnection bool
 	// Forgetful counts prefixes instead of keeping them.
 	Forgetful bool
+	// ExtendedNextHop offers to take IPv4 routes with an IPv6 next hop.
+	ExtendedNextHop bool
+	// Script plays the router's part in place of all of the above, while what the speaker sends is read. A Deaf router does
+	// not even read.
+	Script func(*connection)
+	Deaf   bool
 }
 
 // connection is one connection to the router, and what came over it.
@@ -68,6 +74,7 @@ type connection struct {
 	atEndOfRIB   map[bgp.Family]int // routes of a family when its first End-of-RIB came
 	updates      int
 	announced    int // by a router that is forgetful
+	as4Path      []uint32
 	notification *packet.BGPNotification
 	ended        error
 }
@@ -127,7 +134,16 @@ func (r *testRouter) take(conn net.Conn) *connection {
 		config.HangUp = config.HangUp || config.OneConnection
 	}
 	r.connections = append(r.connections, c)
-	go c.read(config)
+	if config.Deaf {
+		_ = conn.(*net.TCPConn).SetReadBuffer(4096) // The kernel shall not read for it.
+	}
+	if config.Script != nil {
+		config.Mute = true
+		go config.Script(c)
+	}
+	if !config.Deaf {
+		go c.read(config)
+	}
 	return c
 }
 
@@ -244,6 +260,10 @@ func offers(config routerConfig) []packet.ParameterCapabilityInterface {
 	if config.GracefulRestart {
 		caps = append(caps, packet.NewCapGracefulRestart(false, false, 120, tuples))
 	}
+	if config.ExtendedNextHop {
+		caps = append(caps, packet.NewCapExtendedNexthop(
+			[]*packet.CapExtendedNexthopTuple{packet.NewCapExtendedNexthopTuple(packet.RF_IPv4_UC, packet.AFI_IP6)}))
+	}
 	if !config.TwoByteAS {
 		caps = append(caps, packet.NewCapFourOctetASNumber(uint32(config.ASN)))
 	}
@@ -321,6 +341,11 @@ func (c *connection) take(update *packet.BGPUpdate) {
 			attributes.NextHop = addressOf(a.Value)
 		case *packet.PathAttributeAsPath:
 			attributes.ASPath = pathOf(a)
+		case *packet.PathAttributeAs4Path:
+			c.as4Path = nil
+			for _, segment := range a.Value {
+				c.as4Path = append(c.as4Path, segment.AS...)
+			}
 		case *packet.PathAttributeMultiExitDisc:
 			attributes.MED = bgp.Some(a.Value)
 		case *packet.PathAttributeLocalPref:

@@ -32,6 +32,8 @@ type session struct {
 	refusals  *received
 	link      *link
 	preserved bool // whether the peer's next OPEN may claim that the forwarding state was preserved
+	// extendedNextHop says that the peer takes IPv4 routes with an IPv6 next hop (RFC 8950).
+	extendedNextHop bool
 	// awaiting says that nothing but a connection of the peer is missing, challenged that one of two is being asked for life.
 	awaiting, challenged bool
 	succession
@@ -199,7 +201,7 @@ func (s *session) attempt(ctx context.Context) outcome {
 		return outcome{cause: err}
 	}
 	defer disconnect()
-	l := &link{peer: peer, router: newOutlet(router), engine: newOutlet(engine), session: s, ended: make(chan struct{})}
+	l := newLink(peer, router, engine, s)
 	s.enter(bgp.OpenSent, func(*bgp.Session) {
 		s.link, s.refusals = l, newReceived()
 		s.ends = ends{local: local, remote: peer.Address.Addr()}
@@ -295,6 +297,9 @@ func (s *session) observe() bgp.Session {
 	s.mu.Lock()
 	out, awaiting := s.observed, s.awaiting
 	out.Flaps, out.UpdatesSent = int(s.tally.flaps.Load()), s.tally.updates.Load()
+	if out.Peer.NeedsExtendedNextHop() && !s.extendedNextHop {
+		out.Families &^= bgp.FamiliesOf(bgp.IPv4)
+	}
 	s.mu.Unlock()
 	if out.State == bgp.Established {
 		out.Advertised = s.column.len()

@@ -53,11 +53,13 @@ func (f Family) String() string {
 // Families is a set of families. Its zero value is empty.
 type Families uint8
 
-// FamiliesOf returns the set of the given families.
+// FamiliesOf returns the set of the given families; the zero Family adds nothing.
 func FamiliesOf(families ...Family) Families {
 	var set Families
 	for _, f := range families {
-		set |= 1 << f
+		if f != 0 {
+			set |= 1 << f
+		}
 	}
 	return set
 }

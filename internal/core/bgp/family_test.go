@@ -45,6 +45,9 @@ func TestFamilies(t *testing.T) {
 		"both":  {bgp.FamiliesOf(bgp.IPv6, bgp.IPv4), []bgp.Family{bgp.IPv4, bgp.IPv6}, "IPv4,IPv6"},
 		"twice": {bgp.FamiliesOf(bgp.IPv4, bgp.IPv4), []bgp.Family{bgp.IPv4}, "IPv4"},
 	}
+	if got := bgp.FamiliesOf(0); got != bgp.FamiliesOf() {
+		t.Errorf("the set of the zero family is %d, want the empty one", got)
+	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			if got := slices.Collect(row.set.All()); !slices.Equal(got, row.want) || row.set.String() != row.text {

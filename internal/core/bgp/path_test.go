@@ -81,6 +81,21 @@ func TestExport(t *testing.T) {
 			c.peer.Address, c.peer.NextHopIPv6 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
 			c.path.Prefix, c.want.Prefix, c.want.NextHop = routeV6, routeV6, netip.IPv6Unspecified()
 		},
+		"IPv4 over an IPv6 session has the IPv6 next hop where the node has no IPv4 address": func(c *exportCase) {
+			c.peer.Address, c.peer.NextHopIPv4 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
+			c.want.NextHop = nodeIPv6
+		},
+		"a link-local peer has the session's own address": func(c *exportCase) {
+			c.peer.Address = netip.MustParseAddrPort("[fe80::1%eth0]:179")
+			c.path.Prefix, c.want.Prefix, c.want.NextHop = routeV6, routeV6, netip.IPv6Unspecified()
+		},
+		"a link-local peer has the node's IPv4 address for IPv4": func(c *exportCase) {
+			c.peer.Address = netip.MustParseAddrPort("[fe80::1%eth0]:179")
+		},
+		"a link-local peer has the session's own address for IPv4 too where the node has none": func(c *exportCase) {
+			c.peer.Address, c.peer.NextHopIPv4 = netip.MustParseAddrPort("[fe80::1%eth0]:179"), netip.Addr{}
+			c.want.NextHop = netip.IPv6Unspecified()
+		},
 	}
 	for name, given := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -98,9 +113,6 @@ func TestExportLeavesOut(t *testing.T) {
 	rows := map[string]func(c *exportCase){
 		"a family that the session does not carry":            func(c *exportCase) { c.peer.Families = bgp.FamiliesOf(bgp.IPv6) },
 		"the other family of a node without an address of it": func(c *exportCase) { c.path.Prefix, c.peer.NextHopIPv6 = routeV6, netip.Addr{} },
-		"the other family over IPv6 without an address of it": func(c *exportCase) {
-			c.peer.Address, c.peer.NextHopIPv4 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
-		},
 	}
 	for name, given := range rows {
 		t.Run(name, func(t *testing.T) {

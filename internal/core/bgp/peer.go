@@ -36,9 +36,8 @@ type Peer struct {
 	GracefulRestart GracefulRestart
 	// MaxReceivedPrefixes closes the session when the peer sends more, counted by family.
 	MaxReceivedPrefixes uint32
-	// NextHopIPv4 and NextHopIPv6 are the node's own addresses for routes of each family. The zero Addr says, in the
-	// family of Address, that it is the session's own local address, and in the other one that there is none: then no
-	// route of that family is sent.
+	// NextHopIPv4 and NextHopIPv6 are the node's own addresses for routes of each family, the zero Addr where there is
+	// none: see NextHop.
 	NextHopIPv4, NextHopIPv6 netip.Addr
 	// Password of the connection; the zero Password is none.
 	Password Password
@@ -64,17 +63,30 @@ func (p Peer) IsInternal() bool { return p.ASN == p.LocalASN }
 func (p Peer) Carries(f Family) bool { return p.Families.Has(f) && p.NextHop(f).IsValid() }
 
 // NextHop returns the next hop of routes of a family: the unspecified address (0.0.0.0 or ::) where it is the session's
-// own local address, which is known once it is connected, and the zero Addr where there is none.
+// own local address, which is known once it is connected, and the zero Addr where there is none. A link-local peer reaches
+// nothing but the link, so that its next hop for IPv6 is the session's own address in any case (RFC 2545). Without an
+// address of its own, IPv4 has on an IPv6 session the next hop of IPv6 (RFC 8950): see NeedsExtendedNextHop.
 func (p Peer) NextHop(f Family) netip.Addr {
-	var nextHop, local netip.Addr
-	switch f {
-	case IPv4:
-		nextHop, local = p.NextHopIPv4, netip.IPv4Unspecified()
-	case IPv6:
-		nextHop, local = p.NextHopIPv6, netip.IPv6Unspecified()
+	session := FamilyOf(p.Address.Addr())
+	switch {
+	case f == IPv6 && p.Address.Addr().IsLinkLocalUnicast():
+		return netip.IPv6Unspecified()
+	case f == IPv6 && p.NextHopIPv6.IsValid():
+		return p.NextHopIPv6
+	case f == IPv6 && session == IPv6:
+		return netip.IPv6Unspecified()
+	case f == IPv4 && p.NextHopIPv4.IsValid():
+		return p.NextHopIPv4
+	case f == IPv4 && session == IPv4:
+		return netip.IPv4Unspecified()
+	case f == IPv4 && session == IPv6:
+		return p.NextHop(IPv6)
 	}
-	if !nextHop.IsValid() && f == FamilyOf(p.Address.Addr()) {
-		return local
-	}
-	return nextHop
+	return netip.Addr{}
+}
+
+// NeedsExtendedNextHop reports whether the session's IPv4 routes have an IPv6 next hop, which the peer must have offered to
+// take (RFC 8950); it gets none of them otherwise.
+func (p Peer) NeedsExtendedNextHop() bool {
+	return p.Families.Has(IPv4) && FamilyOf(p.NextHop(IPv4)) == IPv6
 }

@@ -89,7 +89,8 @@ func (ps *problems) isUnclaimed(object Object, peer bgp.Peer, older []bgp.Peer) 
 }
 
 // isReachable reports whether the node has an address to connect from, and reports what it lacks: without a next hop for
-// a family the session runs, but carries no route of it.
+// a family the session runs, but carries no route of it. Whether IPv4 routes can have an IPv6 next hop on an IPv6 session
+// is the peer's to say, so that nothing is reported of that.
 func (ps *problems) isReachable(object Object, p *v1alpha1.BGPPeer, peer bgp.Peer) bool {
 	own := bgp.FamilyOf(peer.Address.Addr())
 	if !isFromAny(p.Spec) && !peer.SourceAddress.IsValid() {

@@ -373,6 +373,18 @@ func TestANodeWithoutAnAddressOfAFamily(t *testing.T) {
 	}
 }
 
+// Without an IPv4 address of the node, IPv4 routes over IPv6 may have an IPv6 next hop (RFC 8950): the session tells.
+func TestANodeWithoutIPv4CarriesItOverIPv6(t *testing.T) {
+	node := newNode()
+	node.InternalIPs = node.InternalIPs[1:]
+	spec := `{peerIP: "2001:db8:1::1", asNumber: 64512, addressFamilies: [IPv4, IPv6]}`
+	got := intent.For(intent.Input{Node: node, Peers: []v1alpha1.BGPPeer{peer(t, "tor", 1, spec)}})
+	checkProblems(t, nil, got.Problems)
+	if len(got.Peers) != 1 || !got.Peers[0].NeedsExtendedNextHop() {
+		t.Errorf("peers: %+v", got.Peers)
+	}
+}
+
 func TestPrependingIsReportedOnIBGP(t *testing.T) {
 	prepending := "prefixAdvertisements: [{cidr: 10.49.0.0/16, asPathPrepend: 0}, {cidr: 192.168.3.0/24, asPathPrepend: 2}]"
 	ignored := []problem{{

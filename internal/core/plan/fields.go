@@ -50,6 +50,9 @@ func ImpactOf(from, to bgp.Peer) Impact {
 			impact = max(impact, f.Impact)
 		}
 	}
+	if from.NeedsExtendedNextHop() != to.NeedsExtendedNextHop() {
+		return SessionDrop // The OPEN says so.
+	}
 	return impact
 }
 

@@ -94,9 +94,19 @@ func shortcomings(peer *v1alpha1.BGPPeer, links []link) []string {
 	}
 	texts := grouped(remarks)
 	if len(texts) > 0 {
-		texts[len(texts)-1] += ": enable the family on the router, or leave it out of spec.addressFamilies"
+		texts[len(texts)-1] += ": enable the family on the router, or leave it out of spec.addressFamilies" + extendedNextHopHint(peer, remarks)
 	}
 	return texts
+}
+
+// extendedNextHopHint says what else IPv4 routes over an IPv6 session may lack; "" where it is not that.
+func extendedNextHopHint(peer *v1alpha1.BGPPeer, remarks []remarkOn) string {
+	address, err := validate.ParseAddress(peer.Spec.PeerIP)
+	lacksIPv4 := slices.ContainsFunc(remarks, func(r remarkOn) bool { return strings.HasPrefix(r.text, string(v1alpha1.IPv4)) })
+	if err != nil || bgp.FamilyOf(address) == bgp.IPv4 || !lacksIPv4 {
+		return ""
+	}
+	return "; for IPv4 over IPv6 the node needs an IPv4 InternalIP, or the router an extended next hop (RFC 8950)"
 }
 
 // familiesOf returns the families that a peer asks for; none where that can't be told.

@@ -97,6 +97,16 @@ func TestEstablished(t *testing.T) {
 			want: "True FamilyNotNegotiated: 1 of 1 sessions are established, but IPv6 was not negotiated (node-1): " +
 				"enable the family on the router, or leave it out of spec.addressFamilies",
 		},
+		"IPv4 over IPv6": {
+			edit: func(p *v1alpha1.BGPPeer) {
+				dual(p)
+				p.Spec.PeerIP = "2001:db8::1"
+			},
+			nodes: []status.Node{node(1, withFamilies(up(), v1alpha1.IPv6))}, ready: "1/1",
+			want: "True FamilyNotNegotiated: 1 of 1 sessions are established, but IPv4 was not negotiated (node-1): " +
+				"enable the family on the router, or leave it out of spec.addressFamilies; " +
+				"for IPv4 over IPv6 the node needs an IPv4 InternalIP, or the router an extended next hop (RFC 8950)",
+		},
 		"a family without a next hop, which was negotiated": {
 			findings: []crosscheck.Finding{
 				warning(v1alpha1.ReasonFamilyNotNegotiated, "spec.addressFamilies", "no IPv6 route is sent", "node-1"),

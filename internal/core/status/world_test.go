@@ -64,6 +64,11 @@ func up() v1alpha1.NodeSession {
 	}
 }
 
+func withFamilies(session v1alpha1.NodeSession, families ...v1alpha1.AddressFamily) v1alpha1.NodeSession {
+	session.AddressFamilies = families
+	return session
+}
+
 // down is a session of the present generation that is not established, for a cause.
 func down(cause string) v1alpha1.NodeSession {
 	return v1alpha1.NodeSession{
