@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +35,10 @@ func TestFilesAreAsGolden(t *testing.T) {
 		{router.BIRD, true, "bird-dual-stack"},
 		{router.FRR, false, "frr-ipv4"},
 		{router.FRR, true, "frr-dual-stack"},
+		{router.OpenBGPD, false, "openbgpd-ipv4"},
+		{router.OpenBGPD, true, "openbgpd-dual-stack"},
+		{router.GoBGP, false, "gobgp-ipv4"},
+		{router.GoBGP, true, "gobgp-dual-stack"},
 	} {
 		t.Run(tc.dir, func(t *testing.T) {
 			files, err := tc.kind.Files(host(t, tc.ipv6))
@@ -63,12 +68,25 @@ func TestFilesAreAsGolden(t *testing.T) {
 }
 
 func TestKindsAreReadByName(t *testing.T) {
-	for _, name := range []string{"bird", "frr"} {
-		if kind, err := router.ParseKind(name); err != nil || string(kind) != name {
-			t.Errorf("%s: got %q, %v", name, kind, err)
+	for text, want := range map[string][]router.Kind{
+		"frr":                     {router.FRR, router.FRR},
+		"gobgp,gobgp":             {router.GoBGP, router.GoBGP},
+		"openbgpd,bird":           {router.OpenBGPD, router.BIRD},
+		"bird,frr,openbgpd,gobgp": router.Kinds(),
+		"bird,bird,frr":           {router.BIRD, router.BIRD, router.FRR},
+	} {
+		routers := len(want)
+		if kinds, err := router.ParseKinds(text, routers); err != nil || !slices.Equal(kinds, want) {
+			t.Errorf("%s for %d routers: got %q, %v", text, routers, kinds, err)
 		}
 	}
-	if _, err := router.ParseKind("gated"); err == nil || err.Error() != `router "gated": there are "bird" and "frr"` {
-		t.Errorf("got %v", err)
+	for text, want := range map[string]string{
+		"gated":         `router "gated": there are ["bird" "frr" "openbgpd" "gobgp"]`,
+		"bird,":         `router "": there are ["bird" "frr" "openbgpd" "gobgp"]`,
+		"bird,frr,bird": `router "bird,frr,bird" names 3 kinds for 2 routers: give one for all or one for each`,
+	} {
+		if _, err := router.ParseKinds(text, 2); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
 	}
 }

@@ -37,8 +37,8 @@ type Dir string
 // Lab describes a lab, as its directory has it.
 type Lab struct {
 	topology.Options
-	// Router is the routing daemon of the top-of-rack routers.
-	Router router.Kind
+	// Daemons are what the top-of-rack routers run, one for each of them.
+	Daemons []router.Kind
 	// Herald says whether Herald is installed.
 	Herald bool
 	// Audit says whether the API server notes every request.

@@ -50,7 +50,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	defer lock.Close()
 	lab := statedir.Lab{
-		Options: topology.Options{Nodes: 3, Routers: 2, IPv6: true}, Router: router.FRR, Herald: true,
+		Options: topology.Options{Nodes: 3, Routers: 2, IPv6: true}, Daemons: []router.Kind{router.FRR, router.BIRD}, Herald: true,
 		Binaries: map[string]string{"etcd": "/bin/etcd"}, Self: "/bin/lab", HeraldBinaries: "/bin", Checkout: "/src",
 	}
 	g.Expect(dir.Write(lab)).To(Succeed())

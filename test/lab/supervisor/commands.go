@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -87,5 +88,17 @@ func summary(lab statedir.Lab) string {
 	if lab.IPv6 {
 		families = "IPv4 and IPv6"
 	}
-	return fmt.Sprintf("nodes: %d, routers: %d (%s), families: %s", lab.Nodes, lab.Routers, lab.Router, families)
+	return fmt.Sprintf("nodes: %d, routers: %d (%s), families: %s", lab.Nodes, lab.Routers, daemons(lab), families)
+}
+
+// daemons names what the routers run: once where it is the same on all.
+func daemons(lab statedir.Lab) string {
+	var names []string
+	for _, kind := range lab.Daemons {
+		names = append(names, string(kind))
+	}
+	if len(slices.Compact(slices.Clone(names))) == 1 {
+		return names[0]
+	}
+	return strings.Join(names, ", ")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/herald-network/herald/test/lab/kubelet"
 	"github.com/herald-network/herald/test/lab/network"
 	"github.com/herald-network/herald/test/lab/part"
+	"github.com/herald-network/herald/test/lab/router"
 	"github.com/herald-network/herald/test/lab/statedir"
 	"github.com/herald-network/herald/test/lab/topology"
 )
@@ -92,11 +93,11 @@ func (s *Supervisor) prepare() (err error) {
 			return err
 		}
 	}
-	for _, r := range s.rack.With(topology.RoleRouter) {
-		if err := s.prepareRouter(r); err != nil {
+	for i, r := range s.rack.With(topology.RoleRouter) {
+		if err := s.prepareRouter(r, s.lab.Daemons[i]); err != nil {
 			return err
 		}
-		s.add(s.lab.Router.Part(r.Name))
+		s.add(s.lab.Daemons[i].Part(r.Name))
 	}
 	for _, p := range []part.Part{s.cluster.Etcd(), s.cluster.APIServer(), s.cluster.ControllerManager(), s.cluster.Scheduler()} {
 		s.add(p)
@@ -107,17 +108,17 @@ func (s *Supervisor) prepare() (err error) {
 	return s.cluster.WriteFiles()
 }
 
-func (s *Supervisor) prepareRouter(router topology.Host) error {
-	files, err := s.lab.Router.Files(router)
+func (s *Supervisor) prepareRouter(host topology.Host, kind router.Kind) error {
+	files, err := kind.Files(host)
 	if err != nil {
 		return err
 	}
 	for path, text := range files {
-		if err := s.host(router.Name).WriteFile(path, text); err != nil {
+		if err := s.host(host.Name).WriteFile(path, text); err != nil {
 			return err
 		}
 	}
-	return os.MkdirAll(s.host(router.Name).Path(s.lab.Router.RunDir()), 0o755)
+	return os.MkdirAll(s.host(host.Name).Path(kind.RunDir()), 0o755)
 }
 
 func (s *Supervisor) add(p part.Part) {

@@ -14,7 +14,7 @@ const (
 // Limits of what one rack holds.
 const (
 	MaxNodes   = 80
-	MaxRouters = 2
+	MaxRouters = 4
 )
 
 // Options say how large the rack is.

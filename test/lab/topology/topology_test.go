@@ -39,6 +39,7 @@ func TestPlan(t *testing.T) {
 	for name, options := range map[string]topology.Options{
 		"three-nodes":            {Nodes: 3, Routers: 1},
 		"two-routers-dual-stack": {Nodes: 2, Routers: 2, IPv6: true},
+		"four-routers":           {Nodes: 1, Routers: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rack, err := topology.New(options)
@@ -89,9 +90,9 @@ func TestSizesOutOfBoundsAreRefused(t *testing.T) {
 	for want, options := range map[string]topology.Options{
 		"0 nodes: a rack has 1 to 80":   {Nodes: 0, Routers: 1},
 		"81 nodes: a rack has 1 to 80":  {Nodes: 81, Routers: 1},
-		"0 routers: a rack has 1 to 2":  {Nodes: 3, Routers: 0},
-		"3 routers: a rack has 1 to 2":  {Nodes: 3, Routers: 3},
-		"-1 routers: a rack has 1 to 2": {Nodes: 3, Routers: -1},
+		"0 routers: a rack has 1 to 4":  {Nodes: 3, Routers: 0},
+		"5 routers: a rack has 1 to 4":  {Nodes: 3, Routers: 5},
+		"-1 routers: a rack has 1 to 4": {Nodes: 3, Routers: -1},
 	} {
 		if _, err := topology.New(options); err == nil || err.Error() != want {
 			t.Errorf("%+v: got %v, want %s", options, err, want)

@@ -28,8 +28,8 @@ func newCommand() *cobra.Command {
 		Use:   "lab",
 		Short: "A rack in a box: a Kubernetes cluster, its routers and a client outside, on one machine",
 		Long: `lab builds a rack out of network namespaces and real parts: etcd, Kubernetes, one kube-proxy per node,
-BIRD or FRR as top-of-rack routers, a client outside, and Herald. It touches nothing of the machine's network, and
-"lab down" leaves nothing behind.`,
+BIRD, FRR, OpenBGPD or GoBGP as top-of-rack routers, a client outside, and Herald. It touches nothing of the machine's
+network, and "lab down" leaves nothing behind.`,
 		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// So that a --dir before "kubectl" is the lab's.

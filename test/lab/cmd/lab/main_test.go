@@ -246,8 +246,9 @@ func TestWhatIsAskedWronglyIsRefused(t *testing.T) {
 	l := newCLI(t)
 	for want, args := range map[string][]string{
 		`0 nodes: a rack has 1 to 80`:                    {"up", "--nodes", "0"},
-		`3 routers: a rack has 1 to 2`:                   {"up", "--tors", "3"},
-		`router "quagga": there are "bird" and "frr"`:    {"up", "--tor", "quagga"},
+		`5 routers: a rack has 1 to 4`:                   {"up", "--tors", "5"},
+		`router "quagga": there are ["bird" "frr" `:      {"up", "--tor", "quagga"},
+		`names 2 kinds for 3 routers`:                    {"up", "--tors", "3", "--tor", "bird,frr"},
 		`unknown command "destroy"`:                      {"destroy"},
 		`no command to run on tor`:                       {"exec", "tor", "--"},
 		`accepts 1 arg(s), received 0`:                   {"stop"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/herald-network/herald/test/lab/topology"
@@ -24,7 +26,11 @@ func (p *program) tourCommand() *cobra.Command {
 				return err
 			}
 			var routers []tour.Router
-			for _, host := range rack.With(topology.RoleRouter) {
+			for i, host := range rack.With(topology.RoleRouter) {
+				if kind := lab.Daemons[i]; !kind.Forwards() {
+					return fmt.Errorf("%s runs %s, which tells the kernel nothing of what it learns: no packet gets through it, "+
+						"and the tour needs routers that run bird or frr", host.Name, kind)
+				}
 				routers = append(routers, tour.Router{Host: host.Name, Address: host.Addresses()[0]})
 			}
 			runner := tour.CLI{Lab: lab.Self, Dir: string(dir)}

@@ -22,7 +22,7 @@ import (
 // upOptions are the flags of "lab up".
 type upOptions struct {
 	topology.Options
-	router          string
+	routers         string
 	noHerald, audit bool
 }
 
@@ -35,30 +35,46 @@ func (p *program) upCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			kind, err := router.ParseKind(o.router)
-			if err != nil {
-				return err
-			}
 			if _, err := topology.New(o.Options); err != nil {
 				return err
 			}
-			description := statedir.Lab{Options: o.Options, Router: kind, Herald: !o.noHerald, Audit: o.audit}
+			daemons, err := parseDaemons(o.routers, o.Routers)
+			if err != nil {
+				return err
+			}
+			description := statedir.Lab{Options: o.Options, Daemons: daemons, Herald: !o.noHerald, Audit: o.audit}
 			return up(cmd.Context(), dir, description, cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.Nodes, "nodes", 3, "number of nodes")
 	flags.IntVar(&o.Routers, "tors", 1, "number of top-of-rack routers")
-	flags.StringVar(&o.router, "tor", string(router.BIRD), "what the routers run: bird or frr")
+	flags.StringVar(&o.routers, "tor", string(router.BIRD),
+		"what the routers run: bird, frr, openbgpd or gobgp, or a list of these with one for each router; "+
+			"openbgpd and gobgp speak BGP but forward nothing to Services")
 	flags.BoolVar(&o.IPv6, "ipv6", false, "make it dual stack")
 	flags.BoolVar(&o.noHerald, "no-herald", false, "leave Herald out")
 	flags.BoolVar(&o.audit, "audit", false, "have the API server note every request in logs/audit.log of the lab's directory")
 	return cmd
 }
 
+// parseDaemons reads what the routers run.
+func parseDaemons(text string, routers int) ([]router.Kind, error) {
+	kinds, err := router.ParseKinds(text, routers)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range kinds {
+		if kind.NeedsRoot() && os.Geteuid() != 0 {
+			return nil, fmt.Errorf("router %q: it gives up its rights by becoming another user, so the lab has to be started by root", kind)
+		}
+	}
+	return kinds, nil
+}
+
 // up sees to all programs that the lab takes, and starts it.
 func up(ctx context.Context, dir statedir.Dir, description statedir.Lab, progress io.Writer) error {
-	if err := ensurePackages(ctx, progress, description.Router); err != nil {
+	if err := ensurePackages(ctx, progress, description.Daemons...); err != nil {
 		return err
 	}
 	source, err := newSource()
@@ -93,7 +109,7 @@ func (p *program) packagesCommand() *cobra.Command {
 		Use: "packages", Args: cobra.NoArgs,
 		Short: "Install the Debian packages that labs of every kind take, or name those that are missing",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return ensurePackages(cmd.Context(), cmd.ErrOrStderr(), router.BIRD, router.FRR)
+			return ensurePackages(cmd.Context(), cmd.ErrOrStderr(), router.Kinds()...)
 		},
 	}
 }
