@@ -87,7 +87,8 @@ const (
 
 	// ReasonAdvertised: at least one prefix is advertised.
 	ReasonAdvertised ConditionReason = "Advertised"
-	// ReasonNothingToAdvertise: no block is an aggregate, and no Service has an address in a block that a node can serve.
+	// ReasonNothingToAdvertise: no block is an aggregate, and no Service has an address in a block that a node can serve; or
+	// the export rules of the peers reject what there is.
 	ReasonNothingToAdvertise ConditionReason = "NothingToAdvertise"
 	// ReasonPrependIgnored: routes are advertised, but an asPathPrepend was left out on iBGP sessions, where it would hide
 	// the route.

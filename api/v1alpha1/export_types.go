@@ -7,7 +7,7 @@ package v1alpha1
 type ExportRule struct {
 	// action is what becomes of a route that the rule matches: with Accept it is
 	// sent, with the attributes in set, and with Reject it is not. Changing it
-	// sends and withdraws the routes that it is about, and resets nothing.
+	// re-advertises or withdraws the routes that differ, and resets nothing.
 	// +required
 	Action ExportAction `json:"action"`
 

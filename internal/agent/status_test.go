@@ -82,6 +82,36 @@ func TestStatusIsCutToWhatTheAPITakes(t *testing.T) {
 	})
 }
 
+// What every peer's rules reject is not advertised, however early it comes in the order of routes.
+func TestStatusListsWhatExportRulesLetOut(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		reject := func(p *v1alpha1.BGPPeer) {
+			p.Spec.Export = []v1alpha1.ExportRule{{Action: "Reject", Prefixes: []v1alpha1.PrefixMatch{{CIDR: "10.49.1.0/24", LE: new(int32(32))}}}}
+		}
+		events := []input.Event{tor(reject), peer("tor-2", "192.168.1.2", reject), node(), blocks("10.49.0.0/16")}
+		for i := range 250 {
+			name := fmt.Sprintf("s%d", i)
+			events = append(events, local(name, fmt.Sprintf("10.49.1.%d", i)), endpointHere(name))
+		}
+		events = append(events, local("last", "10.49.2.1"), endpointHere("last"))
+		w.hearAll(events...)
+		w.speaker.Establish("tor")
+		w.speaker.Establish("tor-2")
+		status := w.status()
+		w.Expect(status.Advertisements).To(ConsistOf(HaveField("Prefix", "10.49.0.0/16"), HaveField("Prefix", "10.49.2.1/32")))
+		w.Expect(status.Truncated).To(BeFalse())
+		w.Expect(status.Routes.IPv4).To(BeEquivalentTo(2))
+		w.Expect(status.Sessions).To(HaveEach(HaveField("Advertised", BeEquivalentTo(2))))
+
+		w.hear(tor(func(p *v1alpha1.BGPPeer) { p.Generation = 2 }))
+		status = w.status()
+		w.Expect(status.Advertisements).To(HaveLen(200), "one peer has no rules any more")
+		w.Expect(status.Truncated).To(BeTrue())
+		w.Expect(status.Sessions).To(ConsistOf(HaveField("Advertised", BeEquivalentTo(252)), HaveField("Advertised", BeEquivalentTo(2))))
+	})
+}
+
 func TestASessionCarriesTheGenerationThatItRuns(t *testing.T) {
 	t.Parallel()
 	broken := &flaky{}
@@ -139,6 +169,14 @@ func TestReadiness(t *testing.T) {
 		"a family that has no next hop": {
 			events: []input.Event{wantsIPv6, node(), blocks("10.49.0.0/16")},
 			up:     true, reason: "FamilyNotNegotiated", message: "IPv6",
+		},
+		"an export rule that asks for something in vain": {
+			events: []input.Event{
+				tor(func(p *v1alpha1.BGPPeer) {
+					p.Spec.Export = []v1alpha1.ExportRule{{Action: "Reject", Communities: []v1alpha1.CommunityRef{"nobody"}}}
+				}), node(), blocks("10.49.0.0/16"),
+			},
+			up: true, reason: "ExportIgnored", message: "BGPPeer tor: spec.export[0].communities[0]: ",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

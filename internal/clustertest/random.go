@@ -68,10 +68,24 @@ func RandomPeer(t *rapid.T, name string) *v1alpha1.BGPPeer {
 	spec.ConnectionMode = pick(t, "connectionMode", "", "", v1alpha1.ConnectionPassive)
 	spec.SourceAddress = pick(t, "sourceAddress", "", "", v1alpha1.SourceAny)
 	spec.GracefulRestart.RestartTimeSeconds = pick[int32](t, "restartTimeSeconds", 0, 60)
+	spec.Export = randomExport(t)
 	if secret := pick(t, "secret", "", "", "", "tor", "other", "herald-webhook-server"); secret != "" {
 		spec.Password = &v1alpha1.Password{SecretKeyRef: v1alpha1.SecretKeyRef{Name: secret, Key: pick(t, "key", "password", "other")}}
 	}
 	return peer
+}
+
+func randomExport(t *rapid.T) []v1alpha1.ExportRule {
+	one := int64(1)
+	three := int32(3)
+	return pick(t, "export", nil, nil, nil, []v1alpha1.ExportRule{},
+		[]v1alpha1.ExportRule{{Action: v1alpha1.ExportReject}, {Action: v1alpha1.ExportAccept}},
+		[]v1alpha1.ExportRule{{Action: v1alpha1.ExportReject, Communities: []v1alpha1.CommunityRef{"blackhole", "1:2"}}},
+		[]v1alpha1.ExportRule{{Action: v1alpha1.ExportAccept, Set: &v1alpha1.ExportAttributes{
+			AddCommunities: []v1alpha1.CommunityRef{"other"}, LocalPreference: &one, ASPathPrepend: &three,
+		}}},
+		[]v1alpha1.ExportRule{{Action: v1alpha1.ExportReject, Prefixes: []v1alpha1.PrefixMatch{{CIDR: "10.0.0.0/8", LE: &three}}}},
+	)
 }
 
 // RandomConfiguration returns a BGPConfiguration of any age, sound or not.

@@ -82,9 +82,15 @@ func TestDocumentedImpacts(t *testing.T) {
 		"Families":            {"addressFamilies"},
 		"GracefulRestart":     {"gracefulRestart", "gracefulRestart.mode", "gracefulRestart.restartTimeSeconds"},
 		"MaxReceivedPrefixes": {"maxReceivedPrefixes"},
+		"Export": {
+			"export", "export[].action", "export[].prefixes", "export[].prefixes[].cidr", "export[].prefixes[].ge", "export[].prefixes[].le",
+			"export[].kinds", "export[].communities", "export[].set", "export[].set.communities", "export[].set.addCommunities",
+			"export[].set.med", "export[].set.localPreference", "export[].set.asPathPrepend",
+		},
 	}
 	says := map[plan.Impact]string{
 		plan.None:        "Changing it does nothing to sessions",
+		plan.Readvertise: "Changing it re-advertises",
 		plan.SessionDrop: "Changing it resets the session",
 	}
 	peer := descriptions(t, "BGPPeer")

@@ -77,6 +77,11 @@ func (l *Lab) Exec(ctx context.Context, host string, argv ...string) (string, er
 	return l.run(ctx, "", append([]string{"exec", host, "--"}, argv...)...)
 }
 
+// Feed runs a command on a host of the lab with a text as its standard input, and returns its standard output.
+func (l *Lab) Feed(ctx context.Context, input, host string, argv ...string) (string, error) {
+	return l.run(ctx, input, append([]string{"exec", host, "--"}, argv...)...)
+}
+
 // Kubectl runs kubectl and returns its standard output.
 func (l *Lab) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return l.run(ctx, "", append([]string{"kubectl"}, args...)...)

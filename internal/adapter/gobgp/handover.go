@@ -60,9 +60,10 @@ func (p *peering) handOver(ctx context.Context, former *session, to bgp.Peer) er
 	p.mu.Lock()
 	p.session, p.handover = next, h
 	p.mu.Unlock()
+	err = former.adjust(ctx, withRoutesOf(from, to))
 	next.start(ctx)
 	go h.watch(watching)
-	return former.adjust(ctx, withRoutesOf(from, to))
+	return err
 }
 
 // isSameNeighbor reports whether a router that knows one peer's session takes the other's for the same.
@@ -93,7 +94,7 @@ func (h *handover) halt() (complete bool) {
 
 func (h *handover) watch(ctx context.Context) {
 	defer close(h.done)
-	for !h.proceed() {
+	for !h.proceed(context.WithoutCancel(ctx)) {
 		poked, halted := h.peering.poked, ctx.Done()
 		var soon <-chan time.Time
 		switch {
@@ -112,44 +113,44 @@ func (h *handover) watch(ctx context.Context) {
 }
 
 // proceed does what can be done now, and reports whether that was all.
-func (h *handover) proceed() (done bool) {
+func (h *handover) proceed(ctx context.Context) (done bool) {
 	next := h.next.observe()
 	if next.State != bgp.Established {
 		h.up = time.Time{}
 	}
 	switch {
 	case next.State == bgp.Established:
-		return h.takeOver(next)
+		return h.takeOver(ctx, next)
 	case h.released || h.former.isOver():
-		return h.goOnAlone(next.State)
+		return h.goOnAlone(ctx, next.State)
 	case h.next.isTurnedAway(h.from):
 		// A router that takes no second connection takes one that follows the first.
 		h.next.edit(func(o *bgp.Session) { o.LastError = errReconfigured.Error() })
-		h.release(silence)
+		h.release(ctx, silence)
 		h.next.tryAgain()
 	}
 	return false
 }
 
 // takeOver lets the former go, for a next session that is established.
-func (h *handover) takeOver(next bgp.Session) (done bool) {
+func (h *handover) takeOver(ctx context.Context, next bgp.Session) (done bool) {
 	if h.up.IsZero() {
 		h.up = time.Now()
 	}
 	if h.next.lastEnds() == h.from {
-		h.release(silence)
+		h.release(ctx, silence)
 	}
 	if h.next.column.len() < h.next.rib.len(next.Families) && time.Since(h.up) < routesTime {
 		return false
 	}
-	h.release(withdrawal)
+	h.release(ctx, withdrawal)
 	h.next.edit(func(o *bgp.Session) { o.LastError = errReconfigured.Error() })
-	h.finish()
+	h.finish(ctx)
 	return true
 }
 
 // goOnAlone leaves the next session to itself after the former was lost, unless it is about to be established.
-func (h *handover) goOnAlone(next bgp.SessionState) (done bool) {
+func (h *handover) goOnAlone(ctx context.Context, next bgp.SessionState) (done bool) {
 	if h.lost.IsZero() {
 		h.lost = time.Now()
 	}
@@ -162,8 +163,8 @@ func (h *handover) goOnAlone(next bgp.SessionState) (done bool) {
 	if cause := h.former.lossCause(); cause != nil {
 		h.next.edit(func(o *bgp.Session) { o.LastError += "; " + isLost + cause.Error() })
 	}
-	h.release(silence)
-	h.finish()
+	h.release(ctx, silence)
+	h.finish(ctx)
 	return true
 }
 
@@ -171,17 +172,17 @@ func (h *handover) goOnAlone(next bgp.SessionState) (done bool) {
 const isLost = "the session with the former configuration is lost: "
 
 // release ends the former session.
-func (h *handover) release(last farewell) {
+func (h *handover) release(ctx context.Context, last farewell) {
 	if h.released {
 		return
 	}
 	h.released = true
-	_ = h.former.stop(context.Background(), last, errReconfigured) // What it could not say, nobody is left to hear.
+	_ = h.former.stop(ctx, last, errReconfigured) // What it could not say, nobody is left to hear.
 }
 
-func (h *handover) finish() {
+func (h *handover) finish(ctx context.Context) {
 	h.complete = true
-	_ = h.peering.recycle(context.Background(), h.former) // The engine is emptied again when it is stopped the next time.
+	_ = h.peering.recycle(ctx, h.former) // The engine is emptied again when it is stopped the next time.
 	h.peering.mu.Lock()
 	h.peering.handover = nil
 	h.peering.mu.Unlock()

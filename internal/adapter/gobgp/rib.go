@@ -121,8 +121,11 @@ func (r *rib) len(families bgp.Families) int {
 // router ID change, since they are the engine's own.
 func (r *rib) configure(ctx context.Context, peer bgp.Peer) error {
 	r.mu.Lock()
-	now := r.view
+	now, shut := r.view, r.shut
 	r.mu.Unlock()
+	if shut {
+		return nil
+	}
 	if now.peer.LocalASN != peer.LocalASN || now.peer.RouterID != peer.RouterID {
 		return errors.Join(r.close(ctx), r.open(ctx, peer))
 	}

@@ -75,6 +75,7 @@ type connection struct {
 	updates      int
 	announced    int // by a router that is forgetful
 	as4Path      []uint32
+	news         []string
 	notification *packet.BGPNotification
 	ended        error
 }
@@ -367,10 +368,12 @@ func (c *connection) take(update *packet.BGPUpdate) {
 	attributes.Communities = bgp.CommunitiesOf(standardOrLarge...)
 	for _, nlri := range withdrawn {
 		delete(c.routes, netip.MustParsePrefix(nlri.String()))
+		c.news = append(c.news, "-"+nlri.String())
 	}
 	for _, nlri := range announced {
 		attributes.Prefix = netip.MustParsePrefix(nlri.String())
 		c.routes[attributes.Prefix] = attributes
+		c.news = append(c.news, "+"+nlri.String())
 	}
 }
 
@@ -446,6 +449,16 @@ func (c *connection) updateCount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.updates
+}
+
+// takeNews returns what was announced (+) and withdrawn (-) since it was last called, ordered.
+func (c *connection) takeNews() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	news := c.news
+	c.news = nil
+	slices.Sort(news)
+	return news
 }
 
 // farewell returns code and subcode of the NOTIFICATION that the speaker sent; "" where it sent none.

@@ -29,8 +29,9 @@ func withPassword(password string) func(*bgp.Peer) {
 	return func(p *bgp.Peer) { p.Password = bgp.PasswordOf(password) }
 }
 
+// from sets the source address; "" leaves it to the kernel.
 func from(address string) func(*bgp.Peer) {
-	return func(p *bgp.Peer) { p.SourceAddress = netip.MustParseAddr(address) }
+	return func(p *bgp.Peer) { p.SourceAddress, _ = netip.ParseAddr(address) }
 }
 
 func TestPasswordOfADialledPeer(t *testing.T) {
@@ -92,10 +93,12 @@ type records struct {
 	text strings.Builder
 }
 
-func (r *records) add(prefix, args string) {
+func (r *records) add(prefix, args string) { _, _ = r.Write([]byte(prefix + args)) }
+
+func (r *records) Write(text []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.text.WriteString(prefix + args)
+	return r.text.Write(text)
 }
 
 func (r *records) String() string {

@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"iter"
+	"slices"
 	"unique"
 )
 
@@ -16,8 +17,8 @@ type cell[T comparable] struct {
 
 func listOf[T comparable](items []T) list[T] {
 	var l list[T]
-	for i := len(items) - 1; i >= 0; i-- {
-		l = list[T]{unique.Make(cell[T]{items[i], l})}
+	for _, item := range slices.Backward(items) {
+		l = list[T]{unique.Make(cell[T]{item, l})}
 	}
 	return l
 }

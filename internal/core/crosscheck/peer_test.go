@@ -175,6 +175,24 @@ var peerRows = map[string]struct {
 		spec: "{peerIP: 192.168.1.1, asNumber: 64512, addressFamilies: [IPv4, IPv6]}", change: singleStack,
 		want: []string{"warning FamilyNotNegotiated: spec.addressFamilies: the node has no IPv6 InternalIP as the next hop of IPv6 routes, so none is sent: give it one, or leave IPv6 out (on node-2)"},
 	},
+	"export rules that decide about nothing": {
+		spec: "{peerIP: 192.168.1.1, asNumber: 64512, export: [{action: Accept}, {action: Reject}]}",
+		want: []string{"warning Valid: spec.export[1]: it decides about no route, since spec.export[0] matches all that it does: remove it, or move it before that one"},
+	},
+	"export rules that reject everything": {
+		spec: "{peerIP: 192.168.1.1, asNumber: 64512, export: [{action: Reject}]}",
+		want: []string{"warning Valid: spec.export[0]: no route is sent to the peer, since every one is rejected: accept those that it shall have in rules before this one, or delete the peer if it shall have none"},
+	},
+	"a community in export rules that one rack does not know": {
+		spec:           "{peerIP: 192.168.1.1, asNumber: 64512, export: [{action: Reject, communities: [blackhole]}]}",
+		configurations: others{"default": `{communities: [{name: blackhole, value: "1:666"}]}`, "rack-b": "{nodeSelector: {matchLabels: {rack: b}}, communities: []}"},
+		want:           []string{`warning ExportIgnored: spec.export[0].communities[0]: "blackhole" is no community of the node's BGPConfiguration (known: none), and no route carries it, so it matches none: add it to spec.communities there, or use a value aa:nn or aa:nn:mm (on node-3)`},
+	},
+	"a local preference where one rack has another AS number": {
+		spec:           "{peerIP: 192.168.1.1, asNumber: 64512, export: [{action: Accept, set: {localPreference: 200}}]}",
+		configurations: others{"default": "{}", "rack-b": "{nodeSelector: {matchLabels: {rack: b}}, asNumber: 65001}"},
+		want:           []string{"warning ExportIgnored: spec.export[0].set.localPreference: localPreference is left out on eBGP sessions, which never carry it: use med or asPathPrepend there (on node-3)"},
+	},
 	"a source address that a node does not have": {
 		spec: `{peerIP: "2001:db8:1::1", asNumber: 64512}`, change: singleStack,
 		want: []string{"warning SessionsDown: spec.sourceAddress: the node has no IPv6 InternalIP to connect from: give it one, or set sourceAddress to Any (on node-2)"},

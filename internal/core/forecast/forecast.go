@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
@@ -15,6 +14,9 @@ import (
 type Forecast struct {
 	// Withdrawals in the order of advertise.ComparePrefixes.
 	Withdrawals []Withdrawal
+	// Peers, by the BGPPeer's name, are those whose export rules change and that lose prefixes which a node goes on sending on
+	// another session.
+	Peers []PeerWithdrawals
 	// Services, by namespace and name, of which an address loses its last route: a node that sent its host route or the
 	// aggregate over it before, and none that does after.
 	Services []advertise.ServiceKey
@@ -29,6 +31,14 @@ type Forecast struct {
 type Withdrawal struct {
 	Prefix netip.Prefix
 	Nodes  NodeSet
+}
+
+// PeerWithdrawals are the prefixes that nodes send to one BGPPeer before the change and to others only after it.
+type PeerWithdrawals struct {
+	// Peer is the name of the BGPPeer.
+	Peer string
+	// Withdrawals in the order of advertise.ComparePrefixes.
+	Withdrawals []Withdrawal
 }
 
 // Sessions are those with one BGPPeer that a change ends.
@@ -50,7 +60,7 @@ type Problem struct {
 // they are before, with their endpoints: those come and go by themselves.
 func Of(before, after cluster.State) Forecast {
 	nodes := nodesOfBoth(before.Nodes, after.Nodes)
-	routes, sessions, problems := newRoutes(nodes, hasExportRules(before) || hasExportRules(after)), sessions{}, problems{}
+	routes, sessions, problems := newRoutes(nodes, before.Peers, after.Peers), sessions{}, problems{}
 	was, will := before.Resolver(), after.Resolver()
 	for i, n := range nodes {
 		from, to := was.For(n.before), will.For(n.after)
@@ -61,15 +71,11 @@ func Of(before, after cluster.State) Forecast {
 	services := routes.decide(before.Services)
 	return Forecast{
 		Withdrawals: routes.withdrawals(),
+		Peers:       routes.peerWithdrawals(),
 		Services:    services,
 		Sessions:    sessions.inOrder(),
 		Problems:    problems.inOrder(),
 	}
-}
-
-// hasExportRules reports whether any peer gets less, or other attributes, than there is.
-func hasExportRules(state cluster.State) bool {
-	return slices.ContainsFunc(state.Peers, func(p v1alpha1.BGPPeer) bool { return len(p.Spec.Export) > 0 })
 }
 
 // node is one as it is in both states.

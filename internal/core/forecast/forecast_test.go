@@ -131,6 +131,42 @@ var warningRows = map[string]struct {
 		unchanged, putPeer("tor", 1, "{peerIP: 192.168.1.1, asNumber: 65000, connectRetryTimeSeconds: 30}"), nil,
 	},
 
+	"export rules that let everything out": {
+		unchanged, putPeer("tor", 1, "{peerIP: 192.168.1.1, asNumber: 65000, export: [{action: Accept, set: {med: 1}}]}"), nil,
+	},
+	"export rules that keep host routes from the only peer": {
+		unchanged, putPeer("tor", 1, "{peerIP: 192.168.1.1, asNumber: 65000, export: [{action: Reject, prefixes: [{cidr: 192.168.3.0/24, ge: 32}]}]}"),
+		[]string{
+			`this change withdraws 192.168.3.1/32 and 1 other prefix from 3 nodes`,
+			`this change withdraws 192.168.3.2/32 and 1 other prefix, each from one or more of 2 nodes`,
+			`this change withdraws the last routes to addresses of 4 Services: default/nginx, default/shell, shop/cart, shop/mail`,
+		},
+	},
+	"export rules that keep an aggregate from one of two peers": {
+		putPeer("spine", 2, "{peerIP: 192.168.1.2, asNumber: 65000}"),
+		putPeer("spine", 2, "{peerIP: 192.168.1.2, asNumber: 65000, export: [{action: Reject, kinds: [ClusterIP]}]}"),
+		[]string{`this change withdraws 10.49.0.0/16 from 3 nodes on the sessions with BGPPeer "spine" alone`},
+	},
+	"export rules that no longer let out what another peer never had": {
+		putPeer("spine", 2, "{peerIP: 192.168.1.2, asNumber: 65000, export: [{action: Reject}]}"),
+		putPeer("tor", 1, "{peerIP: 192.168.1.1, asNumber: 65000, export: [{action: Reject, kinds: [ClusterIP]}]}"),
+		[]string{
+			`this change withdraws 10.49.0.0/16 from 3 nodes`,
+			`this change withdraws the last routes to addresses of Service default/shell`,
+		},
+	},
+	"a community of export rules gets another value": {
+		func(s cluster.State) cluster.State {
+			s = putBase(withBase(`communities: [{name: inside, value: "1:1"}], prefixAdvertisements: [{cidr: 192.168.3.3/32, communities: ["1:2"]}]`))(s)
+			return putPeer("tor", 1, "{peerIP: 192.168.1.1, asNumber: 65000, export: [{action: Reject, communities: [inside]}]}")(s)
+		},
+		putBase(withBase(`communities: [{name: inside, value: "1:2"}], prefixAdvertisements: [{cidr: 192.168.3.3/32, communities: ["1:2"]}]`)),
+		[]string{
+			`this change withdraws 192.168.3.3/32 from 1 node`,
+			`this change withdraws the last routes to addresses of Service shop/mail`,
+		},
+	},
+
 	"default is deleted": {
 		unchanged, func(s cluster.State) cluster.State { return s.WithoutConfiguration("default") },
 		[]string{

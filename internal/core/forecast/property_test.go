@@ -25,8 +25,9 @@ import (
 type agent struct {
 	intent intent.Intent
 	table  *advertise.Table
-	// sent are the prefixes that go out on at least one session.
+	// sent are the prefixes that go out on at least one session, and to those that go out to each peer.
 	sent map[netip.Prefix]bool
+	to   map[string]map[netip.Prefix]bool
 }
 
 func newAgent(state cluster.State, node intent.Node, services []service) agent {
@@ -34,6 +35,7 @@ func newAgent(state cluster.State, node intent.Node, services []service) agent {
 		intent: state.Intent(node),
 		table:  advertise.NewTable(),
 		sent:   map[netip.Prefix]bool{},
+		to:     map[string]map[netip.Prefix]bool{},
 	}
 	a.table.Configure(a.intent.Advertise)
 	for _, s := range services {
@@ -48,6 +50,10 @@ func newAgent(state cluster.State, node intent.Node, services []service) agent {
 		for _, peer := range a.intent.Peers {
 			if _, ok := bgp.Export(peer, path); ok {
 				a.sent[path.Prefix] = true
+				if a.to[peer.Name] == nil {
+					a.to[peer.Name] = map[netip.Prefix]bool{}
+				}
+				a.to[peer.Name][path.Prefix] = true
 			}
 		}
 	}
@@ -77,7 +83,9 @@ func (a agent) peer(name string) (bgp.Peer, bool) {
 // outcome is a forecast as plain lists of nodes.
 type outcome struct {
 	Withdrawn map[netip.Prefix][]string
-	Services  []advertise.ServiceKey
+	// FromPeer are the prefixes, after the peer's name, that only it loses.
+	FromPeer map[string][]string
+	Services []advertise.ServiceKey
 	// Closed and Reset are by the peer's name.
 	Closed, Reset map[string][]string
 	// Problems are by object, field without indices, and message.
@@ -85,7 +93,7 @@ type outcome struct {
 }
 
 func newOutcome() outcome {
-	return outcome{map[netip.Prefix][]string{}, nil, map[string][]string{}, map[string][]string{}, map[string][]string{}}
+	return outcome{map[netip.Prefix][]string{}, map[string][]string{}, nil, map[string][]string{}, map[string][]string{}, map[string][]string{}}
 }
 
 // observed runs the agents of all nodes before and after the change, and compares what each does.
@@ -100,6 +108,7 @@ func observed(before, after cluster.State, services []service) outcome {
 	out := newOutcome()
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		out.compare(name, was[name], will[name])
+		out.comparePeers(name, was[name], will[name], rulesChange(before, after))
 	}
 	for _, s := range services {
 		if slices.ContainsFunc(s.spec.Addresses, func(address advertise.Address) bool {
@@ -142,6 +151,30 @@ func (o *outcome) compare(node string, was, will agent) {
 	}
 }
 
+// rulesChange returns the peers that are there before and after a change, with other export rules.
+func rulesChange(before, after cluster.State) map[string]bool {
+	names := map[string]bool{}
+	for _, old := range before.Peers {
+		for _, p := range after.Peers {
+			if p.Name == old.Name && !cmp.Equal(old.Spec.Export, p.Spec.Export, cmpopts.EquateEmpty()) {
+				names[p.Name] = true
+			}
+		}
+	}
+	return names
+}
+
+func (o *outcome) comparePeers(node string, was, will agent, peers map[string]bool) {
+	for peer := range peers {
+		for prefix := range was.to[peer] {
+			if !will.to[peer][prefix] && will.sent[prefix] {
+				key := peer + " " + prefix.String()
+				o.FromPeer[key] = append(o.FromPeer[key], node)
+			}
+		}
+	}
+}
+
 var index = regexp.MustCompile(`\[[0-9]+\]`)
 
 func problemsOf(i intent.Intent) map[string]bool {
@@ -159,6 +192,11 @@ func announced(f forecast.Forecast) outcome {
 	out.Services = f.Services
 	for _, w := range f.Withdrawals {
 		out.Withdrawn[w.Prefix] = slices.Collect(w.Nodes.All())
+	}
+	for _, p := range f.Peers {
+		for _, w := range p.Withdrawals {
+			out.FromPeer[p.Peer+" "+w.Prefix.String()] = slices.Collect(w.Nodes.All())
+		}
 	}
 	for _, s := range f.Sessions {
 		if len(s.Closed) > 0 {
@@ -215,11 +253,15 @@ type words struct {
 	// Prefixes withdrawn, and from how many nodes at the most.
 	Prefixes, Nodes int
 	Services        int
+	// FromPeers counts the prefixes that only a peer loses, by the peer's name.
+	FromPeers map[string]int
 	// Closed and Reset count nodes by the peer's name.
 	Closed, Reset map[string]int
 }
 
-func newWords() words { return words{Closed: map[string]int{}, Reset: map[string]int{}} }
+func newWords() words {
+	return words{FromPeers: map[string]int{}, Closed: map[string]int{}, Reset: map[string]int{}}
+}
 
 func wordsOf(o outcome) words {
 	w := newWords()
@@ -230,6 +272,10 @@ func wordsOf(o outcome) words {
 		}
 	}
 	w.Prefixes, w.Nodes, w.Services = len(o.Withdrawn), len(nodes), len(o.Services)
+	for key := range o.FromPeer {
+		peer, _, _ := strings.Cut(key, " ")
+		w.FromPeers[peer]++
+	}
 	for peer, closed := range o.Closed {
 		w.Closed[peer] = len(closed)
 	}
@@ -240,6 +286,7 @@ func wordsOf(o outcome) words {
 }
 
 var (
+	fromPeer  = regexp.MustCompile(`^this change withdraws \S+?(?: and (\d+) other prefix(?:es)?)?(?: from|, each from one of|, each from one or more of) (?:\d+) nodes? on the sessions with BGPPeer "(.*)" alone$`)
 	withdraws = regexp.MustCompile(`^this change withdraws \S+?(?: and (\d+) other prefix(?:es)?)?(?: from|, each from one of|, each from one or more of) (\d+) nodes?$`)
 	leaves    = regexp.MustCompile(`^this change withdraws the last routes to addresses of (?:Service \S+|(\d+) Services: .*)$`)
 	ends      = regexp.MustCompile(`^this change (closes|resets) the sessions? of (\d+) nodes? with BGPPeer "(.*)"$`)
@@ -253,6 +300,10 @@ func (w *words) read(warning string) bool {
 	if m := withdraws.FindStringSubmatch(warning); m != nil {
 		w.Prefixes += 1 + number(m[1])
 		w.Nodes = max(w.Nodes, number(m[2]))
+		return true
+	}
+	if m := fromPeer.FindStringSubmatch(warning); m != nil {
+		w.FromPeers[m[2]] = 1 + number(m[1])
 		return true
 	}
 	if m := leaves.FindStringSubmatch(warning); m != nil {

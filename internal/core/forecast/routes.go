@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/cluster"
 	"github.com/herald-network/herald/internal/core/intent"
@@ -28,18 +29,22 @@ type routes struct {
 	groupOf []*group
 	// filtered says that there are export rules, before or after the change, and changed that any node's routes may change.
 	filtered, changed bool
+	// refiltered are the names of the peers whose export rules the change is about.
+	refiltered map[string]bool
 	// before and after are complete for the nodes that moved, and know nothing of the others.
 	before, after side
 }
 
-func newRoutes(nodes []node, filtered bool) *routes {
+func newRoutes(nodes []node, before, after []v1alpha1.BGPPeer) *routes {
+	filtered := hasExportRules(before) || hasExportRules(after)
 	r := &routes{
-		nodes:    nodes,
-		places:   make(map[string]int, len(nodes)),
-		groupOf:  make([]*group, len(nodes)),
-		filtered: filtered,
-		before:   newSide(len(nodes), filtered),
-		after:    newSide(len(nodes), filtered),
+		refiltered: refiltered(before, after),
+		nodes:      nodes,
+		places:     make(map[string]int, len(nodes)),
+		groupOf:    make([]*group, len(nodes)),
+		filtered:   filtered,
+		before:     newSide(len(nodes), filtered),
+		after:      newSide(len(nodes), filtered),
 	}
 	for i, n := range nodes {
 		r.places[n.before.Name] = i
@@ -197,11 +202,19 @@ func leads(v view, s *cluster.Service, seen advertise.EndpointsByFamily, address
 }
 
 func (r *routes) withdrawals() []Withdrawal {
-	var all []Withdrawal
+	all := map[netip.Prefix]nodeBits{}
 	for sent, before := range r.before.claims {
 		if gone := before.nodes.without(r.after.claims[sent].nodes); gone != nil {
-			all = append(all, Withdrawal{Prefix: sent.prefix, Nodes: NodeSet{bits: gone, nodes: r.nodes}})
+			all[sent.prefix] = gone
 		}
+	}
+	return r.inOrder(all)
+}
+
+func (r *routes) inOrder(gone map[netip.Prefix]nodeBits) []Withdrawal {
+	var all []Withdrawal
+	for prefix, nodes := range gone {
+		all = append(all, Withdrawal{Prefix: prefix, Nodes: NodeSet{bits: nodes, nodes: r.nodes}})
 	}
 	slices.SortFunc(all, func(a, b Withdrawal) int { return advertise.ComparePrefixes(a.Prefix, b.Prefix) })
 	return all

@@ -17,6 +17,8 @@ type side struct {
 	// they are joined from the beginning.
 	claims   map[claim]senders
 	filtered bool
+	// byPeer are the claims that are sent to a peer whose export rules the change is about.
+	byPeer map[string]map[claim]senders
 	// led says for each address of the Service at hand whether any node has a route to it.
 	led []bool
 }
@@ -41,7 +43,7 @@ type nodes struct {
 }
 
 func newSide(nodes int, filtered bool) side {
-	return side{claims: map[claim]senders{}, nodes: nodes, filtered: filtered}
+	return side{claims: map[claim]senders{}, nodes: nodes, filtered: filtered, byPeer: map[string]map[claim]senders{}}
 }
 
 func (sd *side) addPodCIDRs(node int, v view, cidrs []netip.Prefix) {
@@ -128,11 +130,28 @@ func (sd *side) filter(groups []*group, viewOf func(*group) view) {
 		}
 		for _, g := range groups {
 			for _, p := range partsOf(g.nodes, of.prefix, claims) {
-				if viewOf(g).sends(of.prefix, p.kinds) {
-					sd.claim(of.prefix, 0, nodes{group: p.nodes})
-				}
+				sd.send(viewOf(g), of.prefix, p)
 			}
 		}
+	}
+}
+
+// send counts the prefix for the nodes of a part, on the sessions that let it out.
+func (sd *side) send(v view, prefix netip.Prefix, p part) {
+	if v.sends(prefix, p.kinds) {
+		sd.claim(prefix, 0, nodes{group: p.nodes})
+	}
+	for _, session := range v.refiltered {
+		if !session.sends(v.config.PathTo(prefix, p.kinds)) {
+			continue
+		}
+		// The peer's own claims are kept as all claims are.
+		own := side{nodes: sd.nodes, claims: sd.byPeer[session.peer]}
+		if own.claims == nil {
+			own.claims = map[claim]senders{}
+			sd.byPeer[session.peer] = own.claims
+		}
+		own.claim(prefix, 0, nodes{group: p.nodes})
 	}
 }
 

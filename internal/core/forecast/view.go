@@ -20,6 +20,14 @@ type view struct {
 	families, open bgp.Families
 	// filters are what the other sessions send, each once.
 	filters []filter
+	// refiltered are the sessions whose export rules the change is about, with their rules or without.
+	refiltered []peerFilter
+}
+
+// peerFilter is what the session with a peer sends.
+type peerFilter struct {
+	peer string
+	filter
 }
 
 // filter is what a session with export rules sends.
@@ -38,6 +46,9 @@ func (r *routes) viewOf(i intent.Intent) view {
 			}
 		}
 		v.families |= f.families
+		if r.refiltered[peer.Name] {
+			v.refiltered = append(v.refiltered, peerFilter{peer.Name, f})
+		}
 		switch {
 		case f.rules.IsZero():
 			v.open |= f.families
@@ -57,7 +68,8 @@ func (r *routes) viewOf(i intent.Intent) view {
 }
 
 func (v view) equal(other view) bool {
-	return v.families == other.families && v.open == other.open && slices.Equal(v.filters, other.filters) && v.config.Equal(other.config)
+	return v.families == other.families && v.open == other.open && slices.Equal(v.filters, other.filters) &&
+		slices.Equal(v.refiltered, other.refiltered) && v.config.Equal(other.config)
 }
 
 // carries reports whether any session carries routes to an address, whatever its export rules.
@@ -70,10 +82,12 @@ func (v view) sends(prefix netip.Prefix, kinds bgp.Kinds) bool {
 		return v.open.Has(family)
 	}
 	path := v.config.PathTo(prefix, kinds)
-	return slices.ContainsFunc(v.filters, func(f filter) bool {
-		_, accepted := f.rules.Apply(path)
-		return accepted && f.families.Has(family)
-	})
+	return slices.ContainsFunc(v.filters, func(f filter) bool { return f.sends(path) })
+}
+
+func (f filter) sends(path bgp.Path) bool {
+	_, accepted := f.rules.Apply(path)
+	return accepted && f.families.Has(bgp.FamilyOf(path.Prefix.Addr()))
 }
 
 // route is one that a node has to an address of a Service: its host route, or the aggregate over it.

@@ -13,10 +13,10 @@ const (
 )
 
 // Warnings returns what the change takes away, in one line each, and nothing where it takes nothing: first the prefixes,
-// then the Services, then the sessions that are closed and those that are reset. There are at most 11 lines, each of at
-// most 250 characters, so names are counted where they are too many; numbers are never rounded.
+// then those that single peers lose, then the Services, then the sessions that are closed and those that are reset. There are
+// at most 15 lines, each of at most 250 characters, so names are counted where they are too many; numbers are never rounded.
 func (f Forecast) Warnings() []string {
-	warnings := f.ofWithdrawals()
+	warnings := append(f.ofWithdrawals(), f.ofPeers()...)
 	warnings = append(warnings, f.ofServices()...)
 	warnings = append(warnings, f.ofSessions("closes", func(s Sessions) []string { return s.Closed })...)
 	warnings = append(warnings, f.ofSessions("resets", func(s Sessions) []string { return s.Reset })...)
@@ -86,6 +86,19 @@ func union(withdrawals []Withdrawal) int {
 		all.add(w.Nodes.bits)
 	}
 	return all.len()
+}
+
+// ofPeers says what single peers lose, and counts the rest where there are more than maxPeers.
+func (f Forecast) ofPeers() []string {
+	var warnings []string
+	for _, p := range f.Peers[:min(len(f.Peers), maxPeers)] {
+		warnings = append(warnings, fmt.Sprintf("this change withdraws %s%s on the sessions with BGPPeer %q alone",
+			prefixes(p.Withdrawals), fromNodes(p.Withdrawals), p.Peer))
+	}
+	if rest := len(f.Peers) - maxPeers; rest > 0 {
+		warnings = append(warnings, "this change withdraws prefixes on the sessions with "+count(rest, "other BGPPeer", "other BGPPeers")+" alone")
+	}
+	return warnings
 }
 
 func (f Forecast) ofServices() []string {

@@ -37,6 +37,7 @@ func peer(name string, edits ...func(*bgp.Peer)) bgp.Peer {
 		ListenPort:          179,
 		BFD:                 bgp.BFD{Enabled: true},
 		Draining:            true,
+		Export:              bgp.ExportPolicyOf(bgp.ExportRule{Reject: true}),
 	}
 	for _, edit := range edits {
 		edit(&p)

@@ -50,8 +50,9 @@ type scope struct {
 	nodes, reporting []*Node
 	// outOfService are the names of the others on which it holds, in order.
 	outOfService []string
-	// peers are the selectors of all peers.
-	peers []intent.Selector
+	// peers are the selectors of all peers, and filtered says that any of them has export rules.
+	peers    []intent.Selector
+	filtered bool
 }
 
 func scopeOf(c *v1alpha1.BGPConfiguration, nodes []Node, state cluster.State) scope {
@@ -80,6 +81,7 @@ func scopeOf(c *v1alpha1.BGPConfiguration, nodes []Node, state cluster.State) sc
 	}
 	for i := range state.Peers {
 		s.peers = append(s.peers, intent.PeerSelector(&state.Peers[i]))
+		s.filtered = s.filtered || len(state.Peers[i].Spec.Export) > 0
 	}
 	return s
 }
@@ -109,6 +111,9 @@ func (s scope) advertised(verdict judgement, findings []crosscheck.Finding) judg
 		return isUnknown(v1alpha1.ReasonPending, fmt.Sprintf("%s: not reported yet by %s", tally, wording.Nodes(n.unreported)))
 	case n.advertising == 0 && verdict.refuses():
 		return isFalse(v1alpha1.ReasonNotAccepted, "the configuration is not accepted, and nothing of it is left to advertise")
+	case n.advertising == 0 && s.filtered:
+		return isFalse(v1alpha1.ReasonNothingToAdvertise, "no block is aggregated, and no Service has an address in a block that "+
+			"a node can serve; or spec.export of the BGPPeers rejects what there is")
 	case n.advertising == 0:
 		return isFalse(v1alpha1.ReasonNothingToAdvertise,
 			"no block is aggregated, and no Service has an address in a block that a node can serve")

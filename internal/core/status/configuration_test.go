@@ -68,6 +68,8 @@ func TestAdvertised(t *testing.T) {
 	const prefix = "192.168.3.180/32"
 	prepend := warning(v1alpha1.ReasonPrependIgnored, "spec.prefixAdvertisements", "left out on iBGP")
 	wrong := finding(v1alpha1.ReasonInvalid, "spec.communities", "wrong")
+	filteringTor := tor()
+	filteringTor.Spec.Export = []v1alpha1.ExportRule{{Action: v1alpha1.ExportReject}}
 	onlyRackB := tor()
 	onlyRackB.Spec.NodeSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"rack": "b"}}
 	for name, row := range map[string]struct {
@@ -88,6 +90,11 @@ func TestAdvertised(t *testing.T) {
 		"a part is wrong, and the rest is advertised": {
 			findings: []crosscheck.Finding{wrong}, nodes: []status.Node{advertising(1, prefix)},
 			want: "True Advertised: 1 of 1 nodes advertise prefixes",
+		},
+		"nothing, where peers have export rules": {
+			nodes: []status.Node{node(1, up())}, peers: []*v1alpha1.BGPPeer{filteringTor},
+			want: "False NothingToAdvertise: no block is aggregated, and no Service has an address in a block that a node can serve; " +
+				"or spec.export of the BGPPeers rejects what there is",
 		},
 		"what is wrong leaves nothing": {
 			findings: []crosscheck.Finding{wrong}, nodes: []status.Node{node(1, up())},

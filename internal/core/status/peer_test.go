@@ -115,6 +115,14 @@ func TestEstablished(t *testing.T) {
 			want: "True FamilyNotNegotiated: 1 of 1 sessions are established, but " +
 				"spec.addressFamilies: no IPv6 route is sent (on node-1)",
 		},
+		"a part of the export rules is in vain": {
+			findings: []crosscheck.Finding{
+				warning(v1alpha1.ReasonExportIgnored, "spec.export[0].set.localPreference", "left out on eBGP", "node-1"),
+			},
+			nodes: []status.Node{node(1, up())}, ready: "1/1",
+			want: "True ExportIgnored: 1 of 1 sessions are established, but " +
+				"spec.export[0].set.localPreference: left out on eBGP (on node-1)",
+		},
 		"no node is selected": {
 			edit: rackB, nodes: []status.Node{node(1)}, ready: "0/0",
 			want: "False NoNodes: the peer is for no node of the cluster: see its nodeSelector and the nodes' labels",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/go-logr/logr/testr"
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,8 +55,9 @@ func newCluster(t *testing.T) *apiserver.Server {
 	return server
 }
 
-// startAgent starts an agent on node-1 that reaches the API server through a gate, and waits until it is ready.
-func startAgent(t *testing.T, server *apiserver.Server) *rig {
+// startAgent starts an agent on node-1 that reaches the API server through a gate, and waits until it is ready. What it logs
+// goes to the sink, where there is one.
+func startAgent(t *testing.T, server *apiserver.Server, sinks ...*sink) *rig {
 	t.Helper()
 	g := NewWithT(t)
 	g.SetDefaultEventuallyTimeout(30 * time.Second)
@@ -74,6 +76,9 @@ func startAgent(t *testing.T, server *apiserver.Server) *rig {
 	g.Expect(err).NotTo(HaveOccurred())
 
 	log := testr.New(t)
+	for _, sink := range sinks {
+		log = funcr.New(sink.add, funcr.Options{})
+	}
 	loop := metrics.NewLoop(prometheus.NewRegistry())
 	inputs, warnings, bgpNode := input.NewQueue(), make(chan agent.Warning, 16), clients.BGPNode("node-1")
 	secrets := clients.Secrets("herald-system", inputs.Push)
