@@ -12,7 +12,7 @@ BIN := $(CURDIR)/bin
 export CGO_ENABLED ?= 0
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
-PARTS_PACKAGES = /test/(e2e|envtest|lab)(/|$$)
+PARTS_PACKAGES = /test/(e2e|envtest|lab|interop)(/|$$)
 UNIT_PACKAGES  = $(shell go list ./... | grep -vE '$(PARTS_PACKAGES)')
 
 ##@ Use
@@ -67,8 +67,12 @@ test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves be
 	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/...
 
 .PHONY: test-e2e
-test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
+test-e2e: lab-parts test-interop ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v $(if $(CI),-ginkgo.no-color)
+
+.PHONY: test-interop
+test-interop: lab-parts ## Run the interoperability matrix and the routers' documented configuration: BIRD, FRR, OpenBGPD, GoBGP.
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 15m -count 1 -v ./test/interop/...
 
 .PHONY: test-routers
 test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD and a real FRR (Debian's bird2 and frr).
