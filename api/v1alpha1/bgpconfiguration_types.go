@@ -107,6 +107,12 @@ type BGPConfigurationSpec struct {
 	// +optional
 	GracefulRestart GracefulRestart `json:"gracefulRestart,omitzero"`
 
+	// gracefulShutdown says how a node leaves the routers for good: out of
+	// service, shut down, or without Herald. Each of its fields that is absent
+	// inherits alone. Changing it does nothing to sessions.
+	// +optional
+	GracefulShutdown GracefulShutdown `json:"gracefulShutdown,omitzero"`
+
 	// externalIPPolicy is what admission does with an externalIP that a request
 	// adds to a Service outside serviceExternalIPs: Enforce refuses it, Warn lets
 	// it pass with a warning, Ignore lets it pass. Defaults to Enforce once
@@ -114,6 +120,19 @@ type BGPConfigurationSpec struct {
 	// sessions.
 	// +optional
 	ExternalIPPolicy ExternalIPPolicy `json:"externalIPPolicy,omitempty"`
+}
+
+// GracefulShutdown says how a node leaves the routers for good.
+type GracefulShutdown struct {
+	// timeSeconds is how long routes that are about to go are first marked with
+	// the community GRACEFUL_SHUTDOWN, 65535:0 (RFC 8326), and on iBGP with the
+	// LOCAL_PREF 0, so that routers take others before these are withdrawn: 0 to
+	// 60 s. With 0 they are withdrawn at once. Defaults to 5. Changing it does
+	// nothing to sessions.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=60
+	// +optional
+	TimeSeconds *int32 `json:"timeSeconds,omitempty"`
 }
 
 // Block is a network whose addresses may be advertised.
@@ -251,7 +270,8 @@ type BGPConfigurationStatus struct {
 // ConfigurationNodes counts the nodes that a configuration is for.
 type ConfigurationNodes struct {
 	// desired is the number of nodes that the configuration is for and that are in
-	// service: neither being deleted nor excluded from load balancers.
+	// service: neither being deleted or shut down, nor labelled as excluded from
+	// load balancers or under maintenance.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Desired int32 `json:"desired"`

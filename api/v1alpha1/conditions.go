@@ -37,7 +37,8 @@ const (
 
 	// ConditionReady says that a node advertises what it should on all of its sessions: on BGPNode.
 	//
-	// True: AllEstablished, FamilyNotNegotiated, ExportIgnored, PrependIgnored. False: NodeExcluded, NoConfiguration, NoPeers,
+	// True: AllEstablished, FamilyNotNegotiated, ExportIgnored, PrependIgnored. False: Draining, NodeExcluded,
+	// NoConfiguration, NoPeers,
 	// SessionsDown, RouterIDConflict, Invalid. Unknown: Pending.
 	ConditionReady ConditionType = "Ready"
 )
@@ -107,8 +108,11 @@ const (
 	// message counts them and names the first. Move them to another pool, or delete them.
 	ReasonAddressesInUse ConditionReason = "AddressesInUse"
 
-	// ReasonNodeExcluded: the node carries the label node.kubernetes.io/exclude-from-external-load-balancers and
-	// advertises nothing.
+	// ReasonDraining: the node goes out of service; its routes are marked as about to go, so that routers take others, and
+	// are withdrawn at the time that the message names.
+	ReasonDraining ConditionReason = "Draining"
+	// ReasonNodeExcluded: the node is out of service and advertises nothing. The message says which label, or what else,
+	// took it out.
 	ReasonNodeExcluded ConditionReason = "NodeExcluded"
 	// ReasonRouterIDConflict: another node has the same router ID; give one of the two its own in an overlay.
 	ReasonRouterIDConflict ConditionReason = "RouterIDConflict"
