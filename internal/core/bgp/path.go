@@ -23,6 +23,15 @@ type PathAttributes struct {
 	ASPathPrepend uint8
 }
 
+// draining returns the attributes of a path that is about to go (RFC 8326, section 4.2), whatever it had before: a router
+// takes it only where it has no other. LOCAL_PREF never leaves an AS, so that on eBGP the router itself must give the
+// community its meaning.
+func (a PathAttributes) draining() PathAttributes {
+	a.Communities = a.Communities.With(CommunitiesOf(GracefulShutdown()))
+	a.LocalPreference = Some(0)
+	return a
+}
+
 // Path is a prefix with its attributes, as a node wants to advertise it.
 type Path struct {
 	Prefix     netip.Prefix
@@ -63,6 +72,9 @@ func Export(peer Peer, path Path) (Advertisement, bool) {
 	attributes, accepted := peer.Export.Apply(path)
 	if !accepted {
 		return Advertisement{}, false
+	}
+	if peer.Draining {
+		attributes = attributes.draining()
 	}
 	out := Advertisement{
 		Prefix:      path.Prefix,

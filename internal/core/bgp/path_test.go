@@ -81,6 +81,31 @@ func TestExport(t *testing.T) {
 			c.peer.Address, c.peer.NextHopIPv6 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
 			c.path.Prefix, c.want.Prefix, c.want.NextHop = routeV6, routeV6, netip.IPv6Unspecified()
 		},
+		"draining on eBGP says so in a community, beside the path's own": func(c *exportCase) {
+			c.peer.Draining = true
+			c.want.Communities = bgp.CommunitiesOf(bgp.Community{Global: 65535}, bgp.Community{Global: 64512, Data1: 666})
+		},
+		"draining on iBGP gives the path the lowest local preference too": func(c *exportCase) {
+			c.internal()
+			c.peer.Draining = true
+			c.want.Communities = bgp.CommunitiesOf(bgp.Community{Global: 65535}, bgp.Community{Global: 64512, Data1: 666})
+			c.want.LocalPreference = bgp.Some(0)
+		},
+		"draining comes after the export rules, which can't give the path any preference back": func(c *exportCase) {
+			c.internal()
+			c.peer.Draining = true
+			c.peer.Export = bgp.ExportPolicyOf(bgp.ExportRule{Set: bgp.AttributeChanges{
+				LocalPreference: bgp.Some(300), MED: bgp.Some(7), AddCommunities: bgp.CommunitiesOf(bgp.Community{Global: 1, Data1: 2}),
+			}})
+			c.want.Communities = bgp.CommunitiesOf(
+				bgp.Community{Global: 65535}, bgp.Community{Global: 64512, Data1: 666}, bgp.Community{Global: 1, Data1: 2})
+			c.want.LocalPreference, c.want.MED = bgp.Some(0), bgp.Some(7)
+		},
+		"draining a path that has the community already, and nothing else": func(c *exportCase) {
+			c.peer.Draining = true
+			c.path.Attributes = bgp.PathAttributes{Communities: bgp.CommunitiesOf(bgp.Community{Global: 65535})}
+			c.want.Communities, c.want.MED, c.want.ASPath.Length = c.path.Attributes.Communities, bgp.Optional{}, 1
+		},
 		"IPv4 over an IPv6 session has the IPv6 next hop where the node has no IPv4 address": func(c *exportCase) {
 			c.peer.Address, c.peer.NextHopIPv4 = netip.MustParseAddrPort("[2001:db8:1::1]:179"), netip.Addr{}
 			c.want.NextHop = nodeIPv6

@@ -40,7 +40,7 @@ func (s SessionState) String() string {
 
 // Session is what was observed of the session with one peer.
 type Session struct {
-	// Peer is the configuration the session runs with.
+	// Peer is the configuration the session runs with, or is to run with once it takes over from the one that is up.
 	Peer  Peer
 	State SessionState
 	// Since is when State was entered.
@@ -51,7 +51,8 @@ type Session struct {
 	Families        Families
 	GracefulRestart bool
 	// Advertised counts the prefixes that are on the wire of the present session, Received those that the peer sent and
-	// Herald refused. Both are 0 unless Established.
+	// Herald refused. Both are 0 unless Established; but while a session with a former configuration is up, since the one
+	// with Peer is not yet, Advertised counts what is on the wire of that.
 	Advertised, Received int
 	// UpdatesSent counts the UPDATE messages that went to the peer, over all of its sessions since the agent started.
 	UpdatesSent uint64
