@@ -83,6 +83,7 @@ func decidesTheSame(a, b *corev1.Node) bool {
 	return maps.Equal(a.Labels, b.Labels) &&
 		slices.Equal(a.Status.Addresses, b.Status.Addresses) &&
 		slices.Equal(a.Spec.PodCIDRs, b.Spec.PodCIDRs) &&
+		(kubeobject.Shutdown(a) == nil) == (kubeobject.Shutdown(b) == nil) &&
 		a.DeletionTimestamp.IsZero() == b.DeletionTimestamp.IsZero()
 }
 

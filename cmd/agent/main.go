@@ -24,6 +24,7 @@ import (
 	"github.com/herald-network/herald/internal/adapter/bootmarker"
 	"github.com/herald-network/herald/internal/adapter/gobgp"
 	"github.com/herald-network/herald/internal/adapter/kube"
+	"github.com/herald-network/herald/internal/adapter/kubelet"
 	"github.com/herald-network/herald/internal/agent"
 	"github.com/herald-network/herald/internal/agent/input"
 	"github.com/herald-network/herald/internal/logging"
@@ -38,6 +39,7 @@ type options struct {
 	httpAddress                string
 	metricsAddress             string
 	kubeconfig                 string
+	kubeletAddress             string
 	logLevel                   slog.Level
 	logFormat                  string
 }
@@ -63,6 +65,8 @@ func parse() options {
 	flag.StringVar(&o.metricsAddress, "metrics-address", ":17901",
 		"address that serves /metrics, over HTTPS to those whose token may get the nonResourceURL /metrics")
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; without one the agent talks to the cluster that it runs in")
+	flag.StringVar(&o.kubeletAddress, "kubelet-address", kubelet.Address,
+		"address where this node's kubelet serves /healthz: an agent that is ended together with its kubelet takes the host to shut down; \"\" for never")
 	flag.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest level that is logged: error, warn, info or debug (debug-4 shows the wire)")
 	flag.StringVar(&o.logFormat, "log-format", string(logging.JSON), "format of the log on standard error: json or text")
 	flag.Parse()
@@ -133,10 +137,11 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	loop := metrics.NewLoop(registry)
 	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
 	bgpNode, secrets := clients.BGPNode(o.node), clients.Secrets(o.namespace, inputs.Push)
+	host := kubelet.New(o.kubeletAddress)
 	a := agent.New(agent.Config{
 		Node: o.node, Namespace: o.namespace, Version: version.Version(), Log: log,
 		Inputs: inputs, Secrets: secrets, Speaker: speaker, Marker: marker, Warnings: warnings, Metrics: loop,
-		Workload: clients.DaemonSet(o.namespace, o.daemonSet), BGPNode: bgpNode,
+		Workload: clients.DaemonSet(o.namespace, o.daemonSet), Host: host, BGPNode: bgpNode,
 	})
 	reporter := &agent.Reporter{Agent: a, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: a, Lease: clients.Lease(o.namespace, o.node), Log: log}
@@ -148,18 +153,21 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.Run(ctx) })
+	// An agent that takes its leave still follows what happens, and reports.
+	working, rest := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { defer rest(); return a.Run(ctx) })
 	group.Go(func() error {
-		return serveHTTP(ctx, health, func() error { return health.Serve(healthListener) })
+		return serveHTTP(working, health, func() error { return health.Serve(healthListener) })
 	})
 	group.Go(func() error {
-		return serveHTTP(ctx, protected, func() error { return protected.ServeTLS(metricsListener, "", "") })
+		return serveHTTP(working, protected, func() error { return protected.ServeTLS(metricsListener, "", "") })
 	})
-	group.Go(func() error { kube.Follow(ctx, clients, o.node, inputs.Push); return nil })
-	group.Go(func() error { secrets.Run(ctx); return nil })
-	group.Go(func() error { clients.WriteEvents(ctx, o.node, warnings); return nil })
-	group.Go(func() error { reporter.Run(ctx); return nil })
-	group.Go(func() error { heartbeat.Run(ctx); return nil })
+	group.Go(func() error { kube.Follow(working, clients, o.node, inputs.Push); return nil })
+	group.Go(func() error { secrets.Run(working); return nil })
+	group.Go(func() error { clients.WriteEvents(working, o.node, warnings); return nil })
+	group.Go(func() error { reporter.Run(working); return nil })
+	group.Go(func() error { heartbeat.Run(working); return nil })
+	group.Go(func() error { host.Run(working); return nil })
 	return group.Wait()
 }
 

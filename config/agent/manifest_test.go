@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -31,7 +32,11 @@ func TestDaemonSet(t *testing.T) {
 	if security.Capabilities == nil || len(security.Capabilities.Drop) != 1 || security.Capabilities.Drop[0] != "ALL" {
 		t.Errorf("capabilities are %v", security.Capabilities)
 	}
-	if len(security.Capabilities.Add) != 0 || security.ReadOnlyRootFilesystem == nil || !*security.ReadOnlyRootFilesystem ||
+	// What each is for stands in the manifest.
+	if add := []corev1.Capability{"NET_BIND_SERVICE"}; !slices.Equal(security.Capabilities.Add, add) {
+		t.Errorf("adds capabilities %v, want %v", security.Capabilities.Add, add)
+	}
+	if security.ReadOnlyRootFilesystem == nil || !*security.ReadOnlyRootFilesystem ||
 		security.AllowPrivilegeEscalation == nil || *security.AllowPrivilegeEscalation {
 		t.Errorf("security context is %v", security)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/herald-network/herald/internal/agent/input"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/drain"
 	"github.com/herald-network/herald/internal/core/intent"
 	"github.com/herald-network/herald/internal/core/plan"
 	"github.com/herald-network/herald/internal/metrics"
@@ -31,6 +32,13 @@ type Workload interface {
 	HasLeft(ctx context.Context, node map[string]string) (bool, error)
 }
 
+// Host is the machine that the agent runs on.
+type Host interface {
+	// IsGoingDown reports whether the host is shutting down by all that it shows. It may watch for as long as the context
+	// lets it.
+	IsGoingDown(ctx context.Context) bool
+}
+
 // Config is what an agent is made of; all fields are needed.
 type Config struct {
 	// Node is the name of the agent's node, Namespace that of Herald's own and Version the agent's own version.
@@ -40,6 +48,7 @@ type Config struct {
 	Speaker                  speaker.Speaker
 	Marker                   Marker
 	Workload                 Workload
+	Host                     Host
 	// BGPNode gets the last status of an agent that leaves for good; until then the Reporter writes it.
 	BGPNode NodeStatus
 	// Warnings takes what people should be told by an event.
@@ -62,6 +71,15 @@ type Agent struct {
 	objects *objects
 	table   *advertise.Table
 	intent  intent.Intent
+	// drain decides about peers that leave, and farewell is what it decided last; excluded is what the table was told.
+	drain    drain.Drain
+	farewell drain.Outcome
+	excluded bool
+	// ends says why the agent leaves for good; "" while it does not.
+	ends  string
+	phase phase
+	// again is when a peer that leaves is gone.
+	again *time.Timer
 	// owed are steps for routes that the speaker failed to carry out, until it does.
 	owed []plan.Step
 	// hasSpoken says that the speaker has had the first full set of routes.
@@ -74,36 +92,49 @@ type Agent struct {
 
 // New returns an agent that says nothing until it runs and knows everything.
 func New(config Config) *Agent {
-	retry := time.NewTimer(0)
-	retry.Stop()
 	return &Agent{
 		Config:    config,
 		questions: make(chan func()),
 		changed:   make(chan struct{}, 1),
 		objects:   newObjects(config.Node, config.Namespace),
 		table:     advertise.NewTable(),
-		retry:     retry,
+		retry:     stoppedTimer(),
+		again:     stoppedTimer(),
 		sessions:  map[string]bgp.Session{},
 	}
 }
 
 // Run does what the inputs ask for until the context ends, and then leaves the routers as the occasion demands: see leave.
 func (a *Agent) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return a.leave(context.WithoutCancel(ctx))
-		case <-a.Inputs.Ready():
-			a.turn(ctx)
-		case <-a.retry.C:
-			a.turn(ctx)
-		case <-a.Speaker.Changed():
-			a.guard(a.noteSessions)
-			a.nudge()
-		case answer := <-a.questions:
-			answer()
-		}
+	for a.next(ctx, ctx.Done()) {
 	}
+	return a.leave(context.WithoutCancel(ctx))
+}
+
+// next does what is next to do, and returns false where it is nothing any more.
+func (a *Agent) next(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return false
+	case <-a.Inputs.Ready():
+		a.turn(ctx)
+	case <-a.retry.C:
+		a.turn(ctx)
+	case <-a.again.C:
+		a.turn(ctx)
+	case <-a.Speaker.Changed():
+		a.guard(a.noteSessions)
+		a.nudge()
+	case answer := <-a.questions:
+		answer()
+	}
+	return true
+}
+
+func stoppedTimer() *time.Timer {
+	timer := time.NewTimer(0)
+	timer.Stop()
+	return timer
 }
 
 // StatusChanged receives a nudge when the status may have changed.

@@ -64,7 +64,7 @@ func (o *objects) take(event input.Event, table *advertise.Table) {
 		}
 		table.SetSlice(e.Key, *e.Slice)
 	case input.Node:
-		o.setNode(e.Node)
+		o.setNode(e)
 	case input.Peer:
 		o.reconfigured = true
 		set(o.peers, e.Name, e.Peer)
@@ -81,15 +81,16 @@ func (o *objects) take(event input.Event, table *advertise.Table) {
 
 // setNode enters the Node as it is now. One that is gone stays as it was last seen, but for being deleted. The router ID is
 // decided once: another one would reset every session.
-func (o *objects) setNode(node *intent.Node) {
+func (o *objects) setNode(e input.Node) {
 	o.reconfigured = true
-	if node == nil {
+	if e.Node == nil {
 		o.node.Deleting = true
 		return
 	}
-	routerID := o.node.RouterID
-	o.node = *node
-	o.node.RouterID = routerID
+	before := o.node
+	o.node = *e.Node
+	o.node.ShuttingDown = o.node.ShuttingDown || e.Silent && before.ShuttingDown
+	o.node.RouterID = before.RouterID
 	o.node.RouterID = o.node.DefaultRouterID()
 }
 

@@ -30,9 +30,11 @@ func (a *Agent) noteSessions() {
 // reasonPrefixLimit is the reason of the Warning event on a BGPPeer that sent more than maxReceivedPrefixes.
 const reasonPrefixLimit = "ReceivedPrefixLimit"
 
-// Warning is a Warning event to be written on an object.
+// Warning is an event to be written on an object.
 type Warning struct {
-	Object          intent.Object
+	Object intent.Object
+	// Type of the event; "" is Warning.
+	Type            string
 	Reason, Message string
 }
 

@@ -51,8 +51,8 @@ func (a *Agent) status() *v1alpha1.BGPNodeStatus {
 		ASNumber:       int64(a.intent.ASN),
 		RouterID:       a.intent.RouterID.String(),
 		AgentVersion:   a.Version,
-		Conditions:     []metav1.Condition{readiness(a.intent, observed)},
-		Sessions:       nodeSessions(a.intent, observed),
+		Conditions:     []metav1.Condition{a.readiness(observed)},
+		Sessions:       nodeSessions(a.intent, observed, a.leavingCause()),
 		Routes:         v1alpha1.RouteCounts{IPv4: int32(observed.RoutesIPv4), IPv6: int32(observed.RoutesIPv6)},
 		Advertisements: nodeAdvertisements(sent),
 		Truncated:      observed.RoutesIPv4+observed.RoutesIPv6 > len(sent),
@@ -79,8 +79,9 @@ func nodeAdvertisements(routes []advertise.Route) []v1alpha1.NodeAdvertisement {
 	return advertisements
 }
 
-// nodeSessions returns a session for each BGPPeer that selects the node: those that are not run are Idle, with the reason.
-func nodeSessions(want intent.Intent, observed bgp.Speaker) []v1alpha1.NodeSession {
+// nodeSessions returns a session for each BGPPeer that selects the node: those that are not run are Idle, with the reason,
+// which where the node leaves is the cause of that. Last come those that are still taken leave of.
+func nodeSessions(want intent.Intent, observed bgp.Speaker, cause string) []v1alpha1.NodeSession {
 	running := make(map[string]bgp.Session, len(observed.Sessions))
 	for _, s := range observed.Sessions {
 		running[s.Peer.Name] = s
@@ -91,8 +92,9 @@ func nodeSessions(want intent.Intent, observed bgp.Speaker) []v1alpha1.NodeSessi
 	}
 	var sessions []v1alpha1.NodeSession
 	for _, object := range want.Selected[:min(len(want.Selected), maxSessions)] {
-		session := v1alpha1.NodeSession{Peer: object.Name, PeerUID: object.UID, Session: notRun(want, object)}
+		session := v1alpha1.NodeSession{Peer: object.Name, PeerUID: object.UID, Session: notRun(want, object, cause)}
 		s, runs := running[object.Name]
+		delete(running, object.Name)
 		if runs {
 			describe(&session, s)
 		}
@@ -101,19 +103,26 @@ func nodeSessions(want intent.Intent, observed bgp.Speaker) []v1alpha1.NodeSessi
 		}
 		sessions = append(sessions, session)
 	}
+	for _, s := range observed.Sessions {
+		if _, left := running[s.Peer.Name]; left && s.Peer.Draining && len(sessions) < maxSessions {
+			session := v1alpha1.NodeSession{Peer: s.Peer.Name}
+			describe(&session, s)
+			sessions = append(sessions, session)
+		}
+	}
 	return sessions
 }
 
 // notRun is the session with a peer that the node does not run.
-func notRun(want intent.Intent, peer intent.Object) v1alpha1.Session {
+func notRun(want intent.Intent, peer intent.Object, cause string) v1alpha1.Session {
 	var reasons []string
 	for _, p := range want.Problems {
 		if p.Object == peer {
 			reasons = append(reasons, p.Field+": "+p.Message)
 		}
 	}
-	if want.Advertise.Excluded {
-		reasons = append(reasons, excludedMessage)
+	if cause != "" {
+		reasons = append(reasons, cause)
 	}
 	return v1alpha1.Session{State: v1alpha1.SessionIdle, LastError: wording.Cut(strings.Join(reasons, "; "), maxLastError)}
 }
@@ -142,15 +151,24 @@ func describe(session *v1alpha1.NodeSession, s bgp.Session) {
 	}
 }
 
-const excludedMessage = "the node is out of service: it is being deleted, or carries the label " + intent.ExcludeLabel
+// readiness is the condition Ready: whether the node advertises what it should, on all of its sessions. A node that leaves
+// is not ready although its sessions are established.
+func (a *Agent) readiness(observed bgp.Speaker) metav1.Condition {
+	switch a.presentPhase() {
+	case draining:
+		return notReady(v1alpha1.ReasonDraining, a.drainingMessage())
+	case outOfService:
+		return notReady(v1alpha1.ReasonNodeExcluded, a.leavingCause())
+	default:
+		return serviceability(a.intent, observed)
+	}
+}
 
-// readiness is the condition Ready: whether the node advertises what it should, on all of its sessions.
-func readiness(want intent.Intent, observed bgp.Speaker) metav1.Condition {
+// serviceability is the condition Ready of a node in service.
+func serviceability(want intent.Intent, observed bgp.Speaker) metav1.Condition {
 	notAccepted := problemsWith(want, v1alpha1.ConditionAccepted)
 	down, partial := shortcomings(want, observed)
 	switch {
-	case want.Advertise.Excluded:
-		return notReady(v1alpha1.ReasonNodeExcluded, excludedMessage)
 	case len(notAccepted) > 0:
 		return notReady(v1alpha1.ReasonInvalid, strings.Join(notAccepted, "; "))
 	case !want.Configured:

@@ -27,7 +27,7 @@ func (a *Agent) turn(ctx context.Context) {
 	}
 	sound := a.guard(func() {
 		start := time.Now()
-		steps := a.decide()
+		steps := a.decide(start)
 		if a.awaitsSecrets() {
 			return
 		}
@@ -42,19 +42,25 @@ func (a *Agent) turn(ctx context.Context) {
 
 // decide returns the steps from what the speaker does to what it should do. What changed in one Service costs that Service
 // only; the configuration and the own Node cost everything.
-func (a *Agent) decide() []plan.Step {
-	if a.objects.reconfigured {
+func (a *Agent) decide(now time.Time) []plan.Step {
+	reconfigured := a.objects.reconfigured
+	if reconfigured {
 		// A bug in here stops nothing that runs, and where nothing runs yet it does not pass for an empty configuration.
 		a.objects.reconfigured = !a.hasSpoken
 		a.intent = intent.For(a.objects.input())
 		a.followSecrets()
-		a.table.Configure(a.intent.Advertise)
+	}
+	observed := a.Speaker.Observe()
+	a.takeLeave(now, observed)
+	if config := a.advertised(); reconfigured || config.Excluded != a.excluded {
+		a.excluded = config.Excluded
+		a.table.Configure(config)
 		a.objects.reconfigured = false
 	}
 	changes := a.table.TakeChanges()
 	routes := plan.Routes(changes.Advertise, changes.Withdraw)
 	a.owed = append(without(a.owed, routes), routes...)
-	return plan.Order(a.owed, plan.Peers(runningPeers(a.Speaker.Observe()), a.intent.Peers))
+	return plan.Order(a.owed, plan.Peers(runningPeers(observed), a.farewell.Peers))
 }
 
 // run has the speaker carry out the steps. Routes come before peers, and the first run of all has every route, so a
@@ -73,6 +79,7 @@ func (a *Agent) run(ctx context.Context, steps []plan.Step) {
 		}
 	}
 	a.owed = nil
+	a.enterPhase()
 	if !a.hasSpoken {
 		a.hasSpoken = true
 		if err := a.Marker.Set(); err != nil {

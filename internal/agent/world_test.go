@@ -36,6 +36,7 @@ type world struct {
 	speaker  *speakertest.Fake
 	marker   *marker
 	workload *workload
+	host     *host
 	bgpNode  *nodeStatus
 	registry *prometheus.Registry
 	loop     *metrics.Loop
@@ -57,9 +58,10 @@ func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) 
 			speaker:  &speakertest.Fake{},
 			marker:   &marker{},
 			workload: &workload{},
+			host:     &host{},
 			bgpNode:  &nodeStatus{},
 			registry: prometheus.NewRegistry(),
-			warnings: make(chan agent.Warning, 1),
+			warnings: make(chan agent.Warning, 10),
 			secrets:  &secrets{},
 		}
 		w.loop = metrics.NewLoop(w.registry)
@@ -69,7 +71,7 @@ func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) 
 		}
 		w.agent = agent.New(agent.Config{
 			Node: "node-1", Namespace: "herald-system", Version: "v1", Log: logr.Discard(),
-			Inputs: w.inputs, Secrets: w.secrets, Speaker: spoken, Marker: w.marker, Workload: w.workload,
+			Inputs: w.inputs, Secrets: w.secrets, Speaker: spoken, Marker: w.marker, Workload: w.workload, Host: w.host,
 			BGPNode:  w.bgpNode,
 			Warnings: w.warnings, Metrics: w.loop,
 		})
@@ -170,6 +172,21 @@ func (w *workload) HasLeft(ctx context.Context, _ map[string]string) (bool, erro
 	}
 }
 
+// host is a machine that shows after a while that it shuts down, if it does.
+type host struct {
+	down  bool
+	after time.Duration
+}
+
+func (h *host) IsGoingDown(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(h.after):
+		return h.down
+	}
+}
+
 // secrets remembers which keys are followed, each with its occasion.
 type secrets struct {
 	keys map[v1alpha1.SecretKeyRef]string
@@ -213,6 +230,8 @@ func node(change ...func(*intent.Node)) input.Node {
 }
 
 func excluded(n *intent.Node) { n.Labels = map[string]string{intent.ExcludeLabel: ""} }
+
+func maintained(n *intent.Node) { n.Labels = map[string]string{intent.MaintenanceLabel: "true"} }
 
 func peer(name, address string, change ...func(*v1alpha1.BGPPeer)) input.Peer {
 	p := &v1alpha1.BGPPeer{

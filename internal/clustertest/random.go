@@ -42,7 +42,7 @@ func randomNode(t *rapid.T, i int) intent.Node {
 	case 1:
 		node.InternalIPs = node.InternalIPs[1:]
 	case 2:
-		node.Labels[intent.ExcludeLabel] = ""
+		node.Labels[rapid.SampledFrom([]string{intent.ExcludeLabel, intent.MaintenanceLabel}).Draw(t, "label")] = ""
 	case 3:
 		node.PodCIDRs = nil
 	}
@@ -101,6 +101,7 @@ func RandomConfiguration(t *rapid.T, name string) *v1alpha1.BGPConfiguration {
 	spec.ServiceExternalIPs = randomBlocks(t, "serviceExternalIPs", "192.168.3.0/24", "192.168.3.0/25", "192.168.1.0/24", "2001:db8:1::/64", "x")
 	spec.ServiceLoadBalancerIPs = randomBlocks(t, "serviceLoadBalancerIPs", "192.168.4.0/24", "192.168.3.128/25", "10.244.0.0/16")
 	spec.GracefulRestart.Mode = pick(t, "mode", "", "", v1alpha1.Disabled)
+	spec.GracefulShutdown.TimeSeconds = pick[*int32](t, "timeSeconds", nil, new(int32(0)), new(int32(61)))
 	spec.Communities = pick(t, "communities", nil, nil, []v1alpha1.Community{},
 		[]v1alpha1.Community{{Name: "blackhole", Value: "1:666"}}, []v1alpha1.Community{{Name: "other", Value: "x"}})
 	if rapid.Bool().Draw(t, "prefixAdvertisements") {

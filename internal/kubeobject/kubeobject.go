@@ -58,7 +58,10 @@ func Slice(s *discoveryv1.EndpointSlice, node string) *advertise.Slice {
 
 // Node reads a Node. Labels are kept whole, since any selector may ask for any of them.
 func Node(n *corev1.Node) *intent.Node {
-	node := &intent.Node{Name: n.Name, Labels: n.Labels, Deleting: n.DeletionTimestamp != nil}
+	node := &intent.Node{
+		Name: n.Name, Labels: n.Labels,
+		Deleting: n.DeletionTimestamp != nil, ShuttingDown: Shutdown(n) != nil,
+	}
 	for _, address := range n.Status.Addresses {
 		if a, err := netip.ParseAddr(address.Address); err == nil && address.Type == corev1.NodeInternalIP {
 			node.InternalIPs = append(node.InternalIPs, a.Unmap().WithZone(""))

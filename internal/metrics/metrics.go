@@ -15,6 +15,8 @@ type Loop struct {
 	Compute, Apply prometheus.Histogram
 	// ApplyErrors counts turns that the speaker did not carry out in full.
 	ApplyErrors prometheus.Counter
+	// Draining is how many peers the node takes leave of.
+	Draining prometheus.Gauge
 	// Panics counts bugs that the loop survived.
 	Panics prometheus.Counter
 	// StatusWrites counts writes of BGPNode's status, by result.
@@ -43,6 +45,10 @@ func NewLoop(registry prometheus.Registerer) *Loop {
 			Name: "herald_apply_errors_total",
 			Help: "Batches of changes that the BGP speaker did not take over in full; they are tried again.",
 		}),
+		Draining: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "herald_agent_draining",
+			Help: "Peers that the node takes leave of: their routes are marked as about to go (RFC 8326).",
+		}),
 		Panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "herald_panics_total",
 			Help: "Panics that the agent survived. Each is a bug: see the log.",
@@ -55,7 +61,7 @@ func NewLoop(registry prometheus.Registerer) *Loop {
 	for _, result := range []string{ResultSuccess, ResultError} {
 		l.StatusWrites.WithLabelValues(result)
 	}
-	registry.MustRegister(l.Compute, l.Apply, l.ApplyErrors, l.Panics, l.StatusWrites)
+	registry.MustRegister(l.Compute, l.Apply, l.ApplyErrors, l.Draining, l.Panics, l.StatusWrites)
 	return l
 }
 

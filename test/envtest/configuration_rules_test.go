@@ -22,6 +22,7 @@ spec:
   prefixAdvertisements:
   - {cidr: 192.168.3.0/24, communities: [blackhole-me, "64512:1"], localPreference: 200, med: 10, asPathPrepend: 2}
   gracefulRestart: {mode: Enabled, restartTimeSeconds: 120}
+  gracefulShutdown: {timeSeconds: 5}
   externalIPPolicy: Enforce
 `
 
@@ -33,6 +34,7 @@ func configurationRules() map[string]rule {
 	rules.number("spec.asNumber", 1, 4294967295)
 	rules.number("spec.listenPort", 1, 65535)
 	rules.number("spec.gracefulRestart.restartTimeSeconds", 1, 4095)
+	rules.number("spec.gracefulShutdown.timeSeconds", 0, 60)
 	rules.words("spec.gracefulRestart.mode", "Enabled", "Disabled")
 	rules.words("spec.podCIDRAdvertisement", "Enabled", "Disabled")
 	rules.words("spec.externalIPPolicy", "Enforce", "Warn", "Ignore")

@@ -184,7 +184,7 @@ func (s *suite) testColumns(t *testing.T) {
 			"NAME|AS|NODES|IPV4 ROUTES|IPV6 ROUTES|ACCEPTED|AGE", "default|64512|3|12|0|True|AGE",
 		}},
 		"nodes": {[]string{"get", "bgpn"}, []string{
-			"NAME|AS|ROUTER ID|IPV4 ROUTES|IPV6 ROUTES|READY|AGE", "node-1|64512|192.168.1.11|4|0|True|AGE",
+			"NAME|AS|ROUTER ID|IPV4 ROUTES|IPV6 ROUTES|READY|REASON|AGE", "node-1|64512|192.168.1.11|4|0|True|AllEstablished|AGE",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -77,6 +77,11 @@ func (l *Lab) Exec(ctx context.Context, host string, argv ...string) (string, er
 	return l.run(ctx, "", append([]string{"exec", host, "--"}, argv...)...)
 }
 
+// Probe runs a probe on a host of the lab until it ends, and returns its output.
+func (l *Lab) Probe(ctx context.Context, host string, argv ...string) (string, error) {
+	return l.Exec(ctx, host, append([]string{l.binaries.Probe}, argv...)...)
+}
+
 // Feed runs a command on a host of the lab with a text as its standard input, and returns its standard output.
 func (l *Lab) Feed(ctx context.Context, input, host string, argv ...string) (string, error) {
 	return l.run(ctx, input, append([]string{"exec", host, "--"}, argv...)...)

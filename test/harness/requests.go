@@ -23,9 +23,18 @@ type Traffic struct {
 // Send lets a host send requests at a rate per second, round robin over the URLs and each on a connection of its own,
 // and returns when the first has been answered or has failed.
 func Send(ctx context.Context, lab *Lab, host string, rate int, urls ...string) (*Traffic, error) {
+	return traffic(ctx, lab, host, append([]string{"requests", "--rate", strconv.Itoa(rate)}, urls...))
+}
+
+// Hold lets a host keep connections open, in turn to each of the URLs, and send requests over each of them, and returns when
+// the first request has been answered or has failed: one that fails is a connection that was lost.
+func Hold(ctx context.Context, lab *Lab, host string, connections int, urls ...string) (*Traffic, error) {
+	return traffic(ctx, lab, host, append([]string{"hold", "--connections", strconv.Itoa(connections)}, urls...))
+}
+
+func traffic(ctx context.Context, lab *Lab, host string, argv []string) (*Traffic, error) {
 	t := &Traffic{changed: make(chan struct{})}
 	var err error
-	argv := append([]string{"requests", "--rate", strconv.Itoa(rate)}, urls...)
 	if t.stream, err = start(lab, host, argv, t.take); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/ipam"
 	"github.com/herald-network/herald/internal/core/password"
+	"github.com/herald-network/herald/internal/kubeobject"
 )
 
 // Objects says what a cache has to hold for a Source, and how little of it: what no decision needs is dropped on its way in,
@@ -55,7 +56,11 @@ func keepOfNamespace(n *corev1.Namespace) {
 func keepOfNode(n *corev1.Node) {
 	n.Annotations = nil
 	n.Spec = corev1.NodeSpec{PodCIDRs: n.Spec.PodCIDRs}
-	n.Status = corev1.NodeStatus{Addresses: n.Status.Addresses}
+	status := corev1.NodeStatus{Addresses: n.Status.Addresses}
+	if ready := kubeobject.Shutdown(n); ready != nil {
+		status.Conditions = []corev1.NodeCondition{*ready}
+	}
+	n.Status = status
 }
 
 // keepOfService leaves a Service its selector only where that decides with whom it may share an address.

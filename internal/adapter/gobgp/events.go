@@ -33,8 +33,6 @@ func (s *session) established() {
 	})
 }
 
-func (s *session) advertised(family bgp.Family) int { return s.column.count(family) }
-
 func (s *session) sent(update changes) {
 	s.column.record(update)
 	s.tally.updates.Add(1)

@@ -43,7 +43,7 @@ func seeds() []message {
 // FuzzMessagesOfAPeer reads what a peer may send: whatever it is, it must not end the agent.
 func FuzzMessagesOfAPeer(f *testing.F) {
 	for _, raw := range seeds() {
-		f.Add(raw.kind(), []byte(raw.body()))
+		f.Add(raw.kind(), raw.body())
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		if len(body) > maxMessageLength-headerLength {
@@ -97,12 +97,11 @@ func checkUpdate(t *testing.T, m message) {
 // quietSession is a session that nobody watches.
 type quietSession struct{ up bool }
 
-func (s *quietSession) restarting() bool          { return false }
-func (s *quietSession) opened(offer) error        { return nil }
-func (s *quietSession) established()              { s.up = true }
-func (s *quietSession) sent(changes)              {}
-func (s *quietSession) refused(changes) error     { return nil }
-func (s *quietSession) advertised(bgp.Family) int { return 0 }
+func (s *quietSession) restarting() bool      { return false }
+func (s *quietSession) opened(offer) error    { return nil }
+func (s *quietSession) established()          { s.up = true }
+func (s *quietSession) sent(changes)          {}
+func (s *quietSession) refused(changes) error { return nil }
 
 // FuzzLink lets a router say anything, in chunks of any size, in any phase, to a link with an engine that answers as one
 // does: the link must end, say why, leave no goroutine behind, and be up only after an OPEN and a KEEPALIVE.
@@ -142,7 +141,7 @@ func converse(t *testing.T, raw []byte, chunk int) (up bool, cause error) {
 	router, nearRouter := net.Pipe()
 	engine, nearEngine := net.Pipe()
 	session := &quietSession{}
-	l := newLink(enginePeer(), nearRouter, nearEngine, session)
+	l := newLink(enginePeer(), nearRouter, nearEngine, session, func(bgp.Family) int { return 0 })
 	done := make(chan struct{}, 3)
 	go func() { // The engine.
 		_, _ = engine.Write(encode(packet.NewBGPOpenMessage(64512, 90, "192.168.1.11", nil)))

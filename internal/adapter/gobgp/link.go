@@ -48,18 +48,18 @@ type linkSession interface {
 	sent(changes)
 	// refused reports what the peer's UPDATE said; an error ends the session.
 	refused(changes) error
-	// advertised returns how many prefixes of a family are on the wire.
-	advertised(bgp.Family) int
 }
 
-func newLink(peer bgp.Peer, router, engine net.Conn, session linkSession) *link {
+// newLink returns a link that is not run. The last argument returns how many prefixes of a family are on its wire.
+func newLink(peer bgp.Peer, router, engine net.Conn, session linkSession, advertised func(bgp.Family) int) *link {
 	l := &link{
-		peer:    peer,
-		router:  newOutlet(router),
-		engine:  newOutlet(engine),
-		session: session,
-		ended:   make(chan struct{}),
-		opened:  make(chan struct{}),
+		peer:      peer,
+		router:    newOutlet(router),
+		engine:    newOutlet(engine),
+		session:   session,
+		ended:     make(chan struct{}),
+		opened:    make(chan struct{}),
+		refreshes: refreshes{advertised: advertised, asked: map[bgp.Family]*refresh{}},
 	}
 	l.router.setPatience(peer.HoldTime)
 	return l
@@ -234,8 +234,11 @@ func (l *link) toEngine() error {
 		if err != nil {
 			return l.readCause(err)
 		}
-		if m != nil && l.engine.send(m, false) != nil {
-			return nil // The engine hung up, and has said why.
+		if m == nil {
+			continue
+		}
+		if err := l.engine.send(m, false); err != nil {
+			return nil //nolint:nilerr // The engine hung up, and has said why.
 		}
 	}
 }

@@ -119,6 +119,7 @@ func (o *offer) readCapabilities(list cursor, multiprotocol *bool) bool {
 				return false
 			}
 			o.extendedNextHop = o.extendedNextHop || hasIPv4OverIPv6(value)
+		default: // Nothing that Herald has a use for.
 		}
 	}
 	return true

@@ -15,6 +15,8 @@ import (
 // family, and queues them without bound: so it is asked again only once its last answer is on the wire, and however often
 // the peer has asked meanwhile, once.
 type refreshes struct {
+	advertised func(bgp.Family) int // how many routes of a family are on the wire
+
 	mu    sync.Mutex
 	asked map[bgp.Family]*refresh
 }
@@ -37,14 +39,10 @@ const (
 // later says that the engine is asked when the answer that is on its way has gone out.
 const later time.Duration = -1
 
-// ask notes that the peer has asked for a family with so many routes on the wire. It returns after how long to ask the
-// engine, 0 for at once, or later.
-func (r *refreshes) ask(family bgp.Family, routes int, now time.Time) time.Duration {
+// ask notes that the peer has asked for a family. It returns after how long to ask the engine, 0 for at once, or later.
+func (r *refreshes) ask(family bgp.Family, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.asked == nil {
-		r.asked = map[bgp.Family]*refresh{}
-	}
 	if last := r.asked[family]; last != nil {
 		age := now.Sub(last.begun)
 		switch {
@@ -58,7 +56,7 @@ func (r *refreshes) ask(family bgp.Family, routes int, now time.Time) time.Durat
 			return refreshPause - age
 		}
 	}
-	r.asked[family] = &refresh{owed: routes, begun: now}
+	r.asked[family] = &refresh{owed: r.advertised(family), begun: now}
 	return 0
 }
 
@@ -107,7 +105,7 @@ func (l *link) takeRefresh(m message) {
 
 // refresh lets the engine send all routes of a family again, now or when it is time.
 func (l *link) refresh(family bgp.Family) {
-	switch wait := l.refreshes.ask(family, l.session.advertised(family), time.Now()); {
+	switch wait := l.refreshes.ask(family, time.Now()); {
 	case wait == 0:
 		_ = l.engine.send(routeRefresh(family), false) // It fails only where the link is about to end.
 	case wait > 0:

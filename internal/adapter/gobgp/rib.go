@@ -183,6 +183,9 @@ func (r *rib) look(ctx context.Context, to view) error {
 func (r *rib) advertise(ctx context.Context, path bgp.Path) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.shut {
+		return nil
+	}
 	if out, ok := r.view.export(path); ok {
 		return r.engine.advertise(ctx, out)
 	}

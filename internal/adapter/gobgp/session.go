@@ -201,7 +201,7 @@ func (s *session) attempt(ctx context.Context) outcome {
 		return outcome{cause: err}
 	}
 	defer disconnect()
-	l := newLink(peer, router, engine, s)
+	l := newLink(peer, router, engine, s, s.column.count)
 	s.enter(bgp.OpenSent, func(*bgp.Session) {
 		s.link, s.refusals = l, newReceived()
 		s.ends = ends{local: local, remote: peer.Address.Addr()}

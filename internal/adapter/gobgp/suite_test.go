@@ -32,13 +32,24 @@ func (l *suiteLab) NewRouter(t *testing.T, name string) (bgp.Peer, speakertest.R
 	t.Helper()
 	l.routers++
 	router := newRouter(t, fmt.Sprintf("127.0.0.%d", 1+l.routers), helper(64513))
-	return peerOf(name, router), suiteRouter{router}
+	return peerOf(name, router), suiteRouter{testRouter: router, t: t, lab: l, name: name}
 }
 
-type suiteRouter struct{ *testRouter }
+type suiteRouter struct {
+	*testRouter
+	t    *testing.T
+	lab  *suiteLab
+	name string
+}
 
-func (r suiteRouter) Accept() {} // It always does.
-func (r suiteRouter) Break()  { r.reset() }
+// Accept has nothing to do where the peer is dialled: the router always takes connections.
+func (r suiteRouter) Accept() {
+	if peer := session(r.lab.speaker, r.name).Peer; peer.Passive {
+		r.keepCalling(r.t, netip.AddrPortFrom(peer.SourceAddress, peer.ListenPort))
+	}
+}
+
+func (r suiteRouter) Break() { r.reset() }
 
 func (r suiteRouter) Routes() map[netip.Prefix]bgp.Advertisement {
 	if c := r.last(); c != nil && c.end() == nil {

@@ -39,8 +39,10 @@ func nodeKind() kind[*corev1.Node] {
 	return kind[*corev1.Node]{
 		name:    input.KindNode,
 		example: &corev1.Node{},
-		set:     func(n *corev1.Node) input.Event { return input.Node{Node: kubeobject.Node(n)} },
-		gone:    func(cache.ObjectName) input.Event { return input.Node{} },
+		set: func(n *corev1.Node) input.Event {
+			return input.Node{Node: kubeobject.Node(n), Silent: kubeobject.IsSilent(n)}
+		},
+		gone: func(cache.ObjectName) input.Event { return input.Node{} },
 	}
 }
 

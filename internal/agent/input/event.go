@@ -49,6 +49,8 @@ type Slice struct {
 type Node struct {
 	// Node is nil where the Node is gone.
 	Node *intent.Node
+	// Silent says that its kubelet is not heard of any more: a shutdown that it spoke of before is not known to be over.
+	Silent bool
 }
 
 // Peer is a BGPPeer as it is now.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -121,6 +122,7 @@ func (ps *problems) layer(c *v1alpha1.BGPConfiguration, found field.ErrorList) l
 	blank(f, at.Child("podCIDRAdvertisement"), &spec.PodCIDRAdvertisement)
 	blank(f, at.Child("gracefulRestart", "mode"), &spec.GracefulRestart.Mode)
 	blank(f, at.Child("gracefulRestart", "restartTimeSeconds"), &spec.GracefulRestart.RestartTimeSeconds)
+	blank(f, at.Child("gracefulShutdown", "timeSeconds"), &spec.GracefulShutdown.TimeSeconds)
 	blankEntries(f, at.Child("serviceClusterIPs"), spec.ServiceClusterIPs)
 	blankEntries(f, at.Child("serviceExternalIPs"), spec.ServiceExternalIPs)
 	blankEntries(f, at.Child("serviceLoadBalancerIPs"), spec.ServiceLoadBalancerIPs)
@@ -161,6 +163,7 @@ func overlaid(base, overlay v1alpha1.BGPConfigurationSpec) v1alpha1.BGPConfigura
 		Communities:            orList(overlay.Communities, base.Communities),
 		PrefixAdvertisements:   orList(overlay.PrefixAdvertisements, base.PrefixAdvertisements),
 		GracefulRestart:        overlaidRestart(base.GracefulRestart, overlay.GracefulRestart),
+		GracefulShutdown:       v1alpha1.GracefulShutdown{TimeSeconds: cmp.Or(overlay.GracefulShutdown.TimeSeconds, base.GracefulShutdown.TimeSeconds)},
 		ExternalIPPolicy:       cmp.Or(overlay.ExternalIPPolicy, base.ExternalIPPolicy),
 	}
 }
@@ -187,6 +190,14 @@ func (c configuration) ownerOfPrefixAdvertisements() Object {
 		return c.overlay.object
 	}
 	return c.base.object
+}
+
+// shutdownTime is how long routes are marked before they go.
+func (c configuration) shutdownTime() time.Duration {
+	if given := c.spec.GracefulShutdown.TimeSeconds; given != nil {
+		return time.Duration(*given) * time.Second
+	}
+	return DefaultShutdownTime
 }
 
 func (c configuration) asn() bgp.ASN { return cmp.Or(bgp.ASN(c.spec.ASNumber), DefaultASN) }

@@ -3,6 +3,7 @@ package intent_test
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -23,6 +24,7 @@ podCIDRAdvertisement: Enabled
 communities: [{name: blackhole-me, value: "64512:666"}]
 prefixAdvertisements: [{cidr: 192.168.3.0/24, communities: [blackhole-me, "64512:1:2"], localPreference: 200, med: 0, asPathPrepend: 2}]
 gracefulRestart: {mode: Disabled, restartTimeSeconds: 60}
+gracefulShutdown: {timeSeconds: 30}
 `
 	torSpec = "{peerIP: 192.168.1.1, asNumber: 64512}"
 )
@@ -35,14 +37,16 @@ func block(kind advertise.Kind, cidr string, aggregated bool) advertise.Block {
 type resolved struct {
 	asn       bgp.ASN
 	restart   bgp.GracefulRestart
+	shutdown  time.Duration
 	advertise advertise.Config
 }
 
 // baseResolved is what baseSpec comes to.
 func baseResolved() resolved {
 	return resolved{
-		asn:     64600,
-		restart: bgp.GracefulRestart{RestartTime: seconds(60)},
+		asn:      64600,
+		restart:  bgp.GracefulRestart{RestartTime: seconds(60)},
+		shutdown: seconds(30),
 		advertise: advertise.Config{
 			Blocks: []advertise.Block{
 				block(advertise.ClusterIP, "10.49.0.0/16", true),
@@ -131,6 +135,18 @@ var overlayRows = map[string]struct {
 		overlay: "{nodeSelector: {}, gracefulRestart: {restartTimeSeconds: 7}}",
 		change:  func(want *resolved) { want.restart.RestartTime = seconds(7) },
 	},
+	"the time of a graceful shutdown": {
+		overlay: "{nodeSelector: {}, gracefulShutdown: {timeSeconds: 60}}",
+		change:  func(want *resolved) { want.shutdown = seconds(60) },
+	},
+	"no graceful shutdown, where 0 is a value": {
+		overlay: "{nodeSelector: {}, gracefulShutdown: {timeSeconds: 0}}",
+		change:  func(want *resolved) { want.shutdown = 0 },
+	},
+	"a graceful shutdown without its time inherits it": {
+		overlay: "{nodeSelector: {}, gracefulShutdown: {}}",
+		change:  func(*resolved) {},
+	},
 	"a block outside the base's is left out": {
 		overlay: "{nodeSelector: {}, serviceExternalIPs: [{cidr: 192.168.0.0/16}, {cidr: 192.168.3.64/26}]}",
 		change: func(want *resolved) {
@@ -170,10 +186,11 @@ var overlayRows = map[string]struct {
 		},
 	},
 	"bad modes and times are as if absent": {
-		overlay: "{nodeSelector: {}, podCIDRAdvertisement: On, gracefulRestart: {mode: Off, restartTimeSeconds: 4096}}",
+		overlay: "{nodeSelector: {}, podCIDRAdvertisement: On, gracefulRestart: {mode: Off, restartTimeSeconds: 4096}, gracefulShutdown: {timeSeconds: 61}}",
 		problems: []problem{
 			{"BGPConfiguration/overlay", "spec.gracefulRestart.mode", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "Enabled"},
 			{"BGPConfiguration/overlay", "spec.gracefulRestart.restartTimeSeconds", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "4095"},
+			{"BGPConfiguration/overlay", "spec.gracefulShutdown.timeSeconds", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "60"},
 			{"BGPConfiguration/overlay", "spec.podCIDRAdvertisement", v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalid, "Enabled"},
 		},
 	},
@@ -248,7 +265,7 @@ func TestOverlay(t *testing.T) {
 			if len(got.Peers) != 1 || !got.Configured {
 				t.Fatalf("got peers %v, configured %v", names(got.Peers), got.Configured)
 			}
-			found := resolved{got.ASN, got.Peers[0].GracefulRestart, got.Advertise}
+			found := resolved{got.ASN, got.Peers[0].GracefulRestart, got.ShutdownTime, got.Advertise}
 			if diff := cmp.Diff(want, found, comparers, cmp.AllowUnexported(resolved{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("resolved (-want +got):\n%s", diff)
 			}

@@ -21,6 +21,8 @@ const (
 	DefaultConnectRetryTime = 5 * time.Second
 	// DefaultRestartTime is how long a router keeps the routes of an agent that restarts (RFC 4724).
 	DefaultRestartTime = 120 * time.Second
+	// DefaultShutdownTime is how long routes that are about to go are marked before they are withdrawn (RFC 8326).
+	DefaultShutdownTime = 5 * time.Second
 	// DefaultMaxReceivedPrefixes bounds, by family, what a router may send.
 	DefaultMaxReceivedPrefixes = 100_000
 )

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -35,6 +36,10 @@ type Intent struct {
 	Selected []Object
 	// Peers are the peers to run, by name: none on a node that is out of service.
 	Peers []bgp.Peer
+	// ShutdownTime is how long routes are marked as about to go before they are withdrawn (RFC 8326), 0 to 60 s.
+	ShutdownTime time.Duration
+	// OutOfService says why the node shall advertise nothing and hold no session; "" where it is in service.
+	OutOfService OutOfServiceReason
 	// SecretKeys are those whose values the node's peers need as passwords, each once, in order.
 	SecretKeys []v1alpha1.SecretKeyRef
 	// Opened says of those of the Peers that have a password where it is from, by name.
@@ -103,6 +108,9 @@ func (r *Resolver) For(node Node) Intent {
 		ASN:        config.asn(),
 		RouterID:   config.routerID(node),
 		Configured: r.base.object != nil,
+
+		ShutdownTime: config.shutdownTime(),
+		OutOfService: node.OutOfService(),
 	}
 	r.peersOf(&intent, node, config, &found)
 	if node.IsOutOfService() {

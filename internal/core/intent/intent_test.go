@@ -114,42 +114,40 @@ var comparers = cmp.Options{
 
 func TestWithoutAnyObjectTheDefaultsHold(t *testing.T) {
 	got := intent.For(intent.Input{Node: newNode()})
-	want := intent.Intent{ASN: 64512, RouterID: netip.MustParseAddr("192.168.1.11")}
+	want := intent.Intent{ASN: 64512, RouterID: netip.MustParseAddr("192.168.1.11"), ShutdownTime: seconds(5)}
 	if diff := cmp.Diff(want, got, comparers); diff != "" {
 		t.Errorf("intent (-want +got):\n%s", diff)
 	}
 }
 
-func TestExcludeLabel(t *testing.T) {
-	rows := map[string]struct {
-		value string
-		want  bool
-	}{
-		"true":              {"true", true},
-		"empty":             {"", true},
-		"no word for false": {"no", true},
-		"false":             {"false", false},
-		"False":             {"False", false},
-		"0":                 {"0", false},
-		"1":                 {"1", true},
-	}
-	for name, row := range rows {
-		t.Run(name, func(t *testing.T) {
-			node := newNode()
-			node.Labels[intent.ExcludeLabel] = row.value
-			if got := node.IsOutOfService(); got != row.want {
-				t.Errorf("labelled %q: IsOutOfService() = %v, want %v", row.value, got, row.want)
-			}
-		})
+func TestLabelsThatTakeANodeOutOfService(t *testing.T) {
+	for label, reason := range map[string]intent.OutOfServiceReason{
+		"node.kubernetes.io/exclude-from-external-load-balancers": intent.Excluded,
+		"herald.network/maintenance":                              intent.Maintained,
+	} {
+		for value, want := range map[string]intent.OutOfServiceReason{
+			"true": reason, "": reason, "no": reason, "1": reason, "kernel-update": reason,
+			"false": "", "False": "", "0": "",
+		} {
+			t.Run(label+"="+value, func(t *testing.T) {
+				node := newNode()
+				node.Labels[label] = value
+				if got := node.OutOfService(); got != want || node.IsOutOfService() != (want != "") {
+					t.Errorf("out of service: %q, %v, want %q", got, node.IsOutOfService(), want)
+				}
+			})
+		}
 	}
 	if newNode().IsOutOfService() {
-		t.Error("a node without the label is out of service")
+		t.Error("a node without a label is out of service")
 	}
 }
 
 func TestANodeOutOfServiceHoldsNoSession(t *testing.T) {
 	rows := map[string]func(node *intent.Node){
 		"excluded by label":             func(node *intent.Node) { node.Labels[intent.ExcludeLabel] = "" },
+		"under maintenance":             func(node *intent.Node) { node.Labels[intent.MaintenanceLabel] = "true" },
+		"being shut down":               func(node *intent.Node) { node.ShuttingDown = true },
 		"being deleted":                 func(node *intent.Node) { node.Deleting = true },
 		"being deleted, label is false": func(node *intent.Node) { node.Deleting = true; node.Labels[intent.ExcludeLabel] = "false" },
 	}

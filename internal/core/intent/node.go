@@ -2,13 +2,9 @@ package intent
 
 import (
 	"net/netip"
-	"strconv"
 
 	"github.com/herald-network/herald/internal/core/bgp"
 )
-
-// ExcludeLabel takes the node that carries it out of service, unless its value parses as false.
-const ExcludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 // Node is what of a Node bears on its speaker.
 type Node struct {
@@ -20,6 +16,8 @@ type Node struct {
 	PodCIDRs []netip.Prefix
 	// Deleting says that the Node is being deleted, or is gone.
 	Deleting bool
+	// ShuttingDown says that the kubelet reports the shutdown of its host.
+	ShuttingDown bool
 	// RouterID is what DefaultRouterID returned when the agent started, so that it stays although addresses change; the
 	// zero Addr where it has not been asked yet.
 	RouterID netip.Addr
@@ -35,17 +33,6 @@ func (n Node) DefaultRouterID() netip.Addr {
 		return ip
 	}
 	return bgp.RouterIDFromName(n.Name)
-}
-
-// IsOutOfService reports whether the node shall advertise nothing and hold no session: because it is being deleted, or
-// because of its ExcludeLabel, which Kubernetes' own service controller heeds too.
-func (n Node) IsOutOfService() bool {
-	value, labelled := n.Labels[ExcludeLabel]
-	if !labelled {
-		return n.Deleting
-	}
-	excluded, err := strconv.ParseBool(value)
-	return n.Deleting || excluded || err != nil
 }
 
 // internalIP returns the first InternalIP of a family; the zero Addr where the node has none.

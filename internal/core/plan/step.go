@@ -15,7 +15,7 @@ const (
 	None Impact = iota
 	// Readvertise: UPDATEs are sent on the running session.
 	Readvertise
-	// SessionDrop: the session is closed and opened again.
+	// SessionDrop: another session takes the place of this one. A peer that negotiated graceful restart keeps the routes.
 	SessionDrop
 )
 

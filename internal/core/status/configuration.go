@@ -66,7 +66,7 @@ func scopeOf(c *v1alpha1.BGPConfiguration, nodes []Node, state cluster.State) sc
 		switch {
 		case !s.holds(&node.Node):
 		case node.Node.IsOutOfService():
-			s.outOfService = append(s.outOfService, node.Node.Name)
+			s.outOfService = append(s.outOfService, retired(&node.Node))
 		default:
 			s.nodes = append(s.nodes, node)
 		}

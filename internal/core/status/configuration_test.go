@@ -111,8 +111,8 @@ func TestAdvertised(t *testing.T) {
 		},
 		"all nodes are out of service": {
 			nodes: []status.Node{excluded(node(1))},
-			want: "False NoNodes: the configuration is for no node in service: only for node-1, being deleted or labelled " +
-				"node.kubernetes.io/exclude-from-external-load-balancers",
+			want: "False NoNodes: the configuration is for no node in service: only for node-1 (carries the label " +
+				"node.kubernetes.io/exclude-from-external-load-balancers)",
 		},
 		"no peer": {
 			peers: []*v1alpha1.BGPPeer{onlyRackB}, nodes: []status.Node{node(1)},

@@ -36,7 +36,7 @@ type link struct {
 }
 
 // linksOf returns a link for each node that the peer selects and that is in service, by node, and the names of those that
-// it selects and that are out of service.
+// it selects and that are out of service, each with why.
 func linksOf(peer *v1alpha1.BGPPeer, nodes []Node) (links []link, outOfService []string) {
 	selector := intent.PeerSelector(peer)
 	links = make([]link, 0, len(nodes))
@@ -45,7 +45,7 @@ func linksOf(peer *v1alpha1.BGPPeer, nodes []Node) (links []link, outOfService [
 		switch {
 		case !selector.Selects(&node.Node):
 		case node.Node.IsOutOfService():
-			outOfService = append(outOfService, node.Node.Name)
+			outOfService = append(outOfService, retired(&node.Node))
 		default:
 			links = append(links, linkOf(peer, node))
 		}

@@ -77,6 +77,8 @@ func withoutNodes(object string, outOfService []string) judgement {
 	if len(outOfService) == 0 {
 		return isFalse(v1alpha1.ReasonNoNodes, object+" is for no node of the cluster: see its nodeSelector and the nodes' labels")
 	}
-	return isFalse(v1alpha1.ReasonNoNodes, fmt.Sprintf("%s is for no node in service: only for %s, being deleted or labelled %s",
-		object, wording.Nodes(outOfService), intent.ExcludeLabel))
+	return isFalse(v1alpha1.ReasonNoNodes, fmt.Sprintf("%s is for no node in service: only for %s", object, wording.Nodes(outOfService)))
 }
+
+// retired names a node that is out of service, and says why it is.
+func retired(node *intent.Node) string { return fmt.Sprintf("%s (%s)", node.Name, node.OutOfService()) }

@@ -132,9 +132,10 @@ func TestEstablished(t *testing.T) {
 			want: "True AllEstablished: 1 of 1 sessions are established",
 		},
 		"all nodes are out of service": {
-			nodes: []status.Node{excluded(node(2, up())), excluded(node(1, up()))}, ready: "0/0",
-			want: "False NoNodes: the peer is for no node in service: only for node-1 and node-2, being deleted or labelled " +
-				"node.kubernetes.io/exclude-from-external-load-balancers",
+			nodes: []status.Node{maintained(node(2, up())), excluded(node(1, up()))}, ready: "0/0",
+			want: "False NoNodes: the peer is for no node in service: only for " +
+				"node-1 (carries the label node.kubernetes.io/exclude-from-external-load-balancers) and " +
+				"node-2 (carries the label herald.network/maintenance)",
 		},
 		"not accepted, so not run": {
 			findings: []crosscheck.Finding{refused},

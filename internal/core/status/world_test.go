@@ -55,6 +55,11 @@ func excluded(n status.Node) status.Node {
 	return n
 }
 
+func maintained(n status.Node) status.Node {
+	n.Node.Labels = map[string]string{intent.MaintenanceLabel: "true"}
+	return n
+}
+
 // up is an established session of the present generation of tor.
 func up() v1alpha1.NodeSession {
 	return v1alpha1.NodeSession{

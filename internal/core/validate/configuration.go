@@ -31,6 +31,9 @@ func Configuration(configuration *v1alpha1.BGPConfiguration) Findings {
 		f.prefixAdvertisement(at.Child("prefixAdvertisements").Index(i), &spec.PrefixAdvertisements[i])
 	}
 	f.gracefulRestart(at.Child("gracefulRestart"), spec.GracefulRestart)
+	if time := spec.GracefulShutdown.TimeSeconds; time != nil {
+		within(&f, at.Child("gracefulShutdown", "timeSeconds"), *time, 0, 60)
+	}
 	oneOf(&f, at.Child("externalIPPolicy"), spec.ExternalIPPolicy,
 		v1alpha1.ExternalIPEnforce, v1alpha1.ExternalIPWarn, v1alpha1.ExternalIPIgnore)
 	return f.inOrder()

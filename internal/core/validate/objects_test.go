@@ -165,6 +165,14 @@ func TestConfiguration(t *testing.T) {
 			[]string{"spec.externalIPPolicy", "spec.gracefulRestart.mode", "spec.podCIDRAdvertisement", "spec.serviceClusterIPs[0].aggregation"},
 			nil,
 		},
+		"the longest graceful shutdown": {`{metadata: {name: default}, spec: {gracefulShutdown: {timeSeconds: 60}}}`, nil, nil},
+		"no graceful shutdown":          {`{metadata: {name: default}, spec: {gracefulShutdown: {timeSeconds: 0}}}`, nil, nil},
+		"a graceful shutdown that is too long": {
+			`{metadata: {name: default}, spec: {gracefulShutdown: {timeSeconds: 61}}}`, []string{"spec.gracefulShutdown.timeSeconds"}, nil,
+		},
+		"a graceful shutdown of less than no time": {
+			`{metadata: {name: default}, spec: {gracefulShutdown: {timeSeconds: -1}}}`, []string{"spec.gracefulShutdown.timeSeconds"}, nil,
+		},
 		"AS and port": {`{metadata: {name: default}, spec: {asNumber: 23456, listenPort: 65536}}`, []string{"spec.asNumber", "spec.listenPort"}, nil},
 		"a block in a block with the same aggregation": {
 			`{metadata: {name: default}, spec: {serviceExternalIPs: [{cidr: 10.1.0.0/16}, {cidr: 10.0.0.0/8, aggregation: Enabled}]}}`, nil,

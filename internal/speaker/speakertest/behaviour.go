@@ -1,6 +1,7 @@
 package speakertest
 
 import (
+	"net"
 	"net/netip"
 	"time"
 
@@ -129,6 +130,7 @@ func (b *bench) updatesCostTheirImpact() {
 	peer, router := b.add("tor")
 
 	peer.ConnectRetryTime, peer.MaxReceivedPrefixes = 7*time.Second, 7
+	peer.TTL, peer.MinimumTTL = 255, 1
 	b.update(peer)
 	b.eventuallyRoutes(router, peer, all...)
 	b.Expect(b.session("tor").Peer).To(gomega.Equal(peer))
@@ -160,6 +162,30 @@ func (b *bench) lostSessionComesBack() {
 	router.Accept()
 	b.eventuallyEstablished("tor", 1)
 	b.eventuallyRoutes(router, peer, paths("10.0.0.2/32")...)
+}
+
+func (b *bench) passivePeerIsWaitedFor() {
+	b.run(plan.Routes(paths("10.0.0.1/32"), nil))
+	peer, router := b.lab.NewRouter(b.T, "tor")
+	peer.Passive, peer.ListenPort = true, b.freePort()
+	b.run(plan.Peers(nil, []bgp.Peer{peer}))
+	waiting := gomega.ContainSubstring("waiting for the peer to connect to ")
+	b.Eventually(func() bgp.Session { return b.session("tor") }, patience, time.Millisecond).Should(gomega.And(
+		gomega.HaveField("State", bgp.Active), gomega.HaveField("LastError", waiting)))
+	router.Accept()
+	b.eventuallyEstablished("tor", 0)
+	b.eventuallyRoutes(router, peer, paths("10.0.0.1/32")...)
+	b.Expect(b.session("tor").LastError).To(gomega.BeEmpty())
+	b.Expect(b.session("tor").LocalAddress).To(gomega.Equal(peer.SourceAddress))
+}
+
+// freePort returns a port that nobody listens on.
+func (b *bench) freePort() uint16 {
+	var config net.ListenConfig
+	listener, err := config.Listen(b.Context(), "tcp", ":0")
+	b.Expect(err).NotTo(gomega.HaveOccurred())
+	defer func() { _ = listener.Close() }()
+	return netip.MustParseAddrPort(listener.Addr().String()).Port()
 }
 
 func (b *bench) removedPeerIsTold() {

@@ -38,6 +38,7 @@ type Fake struct {
 type session struct {
 	observed bgp.Session
 	routes   map[netip.Prefix]bgp.Advertisement
+	awaiting bool // the cause ends with what a passive session waits for
 }
 
 var _ speaker.Speaker = (*Fake)(nil)
@@ -118,7 +119,7 @@ func (f *Fake) addPeer(peer bgp.Peer) error {
 		f.sessions = map[string]*session{}
 	}
 	s := &session{observed: bgp.Session{Peer: peer}}
-	s.enter(bgp.Connect)
+	s.begin()
 	f.sessions[peer.Name] = s
 	return nil
 }
@@ -240,10 +241,38 @@ func (s *session) enter(state bgp.SessionState) {
 	}
 }
 
+// begin lets the session try to come up.
+func (s *session) begin() {
+	if s.observed.Peer.Passive {
+		s.enter(bgp.Active)
+		s.await()
+		return
+	}
+	s.enter(bgp.Connect)
+}
+
+// await notes that a peer which connects itself has yet to do so.
+func (s *session) await() {
+	peer := s.observed.Peer
+	if !peer.Passive {
+		return
+	}
+	if s.observed.LastError != "" {
+		s.observed.LastError += "; "
+	}
+	s.observed.LastError += fmt.Sprintf("waiting for the peer to connect to port %d", peer.ListenPort)
+	s.awaiting = true
+}
+
 func (s *session) establish(paths map[netip.Prefix]bgp.Path) {
 	peer := s.observed.Peer
 	s.enter(bgp.Established)
 	s.observed.LimitExceeded = false
+	if s.awaiting {
+		s.awaiting = false
+		s.observed.LastError, _, _ = strings.Cut(s.observed.LastError, "waiting for ")
+		s.observed.LastError = strings.TrimSuffix(s.observed.LastError, "; ")
+	}
 	s.observed.LocalAddress = localAddress(peer)
 	s.observed.HoldTime = peer.HoldTime
 	s.observed.Families = peer.Families
@@ -262,6 +291,7 @@ func (s *session) drop(cause string) {
 	}
 	s.routes = nil
 	s.enter(bgp.Active)
+	s.await()
 }
 
 // send sends what the session's peer gets for a path, if it gets anything new.

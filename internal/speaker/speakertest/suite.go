@@ -24,7 +24,8 @@ type Lab interface {
 
 // Router is the other side of a session, as its operator sees it.
 type Router interface {
-	// Accept lets the session come up. It is called after the peer was added.
+	// Accept lets the session come up: the router takes connections, or connects where the peer is Passive. It is called
+	// after the peer was added.
 	Accept()
 	// Routes returns what the router has from the speaker; empty while no session is established.
 	Routes() map[netip.Prefix]bgp.Advertisement
@@ -50,6 +51,7 @@ func Suite(t *testing.T, newLab func(t *testing.T) Lab) {
 		"a path that comes to be rejected is withdrawn":      (*bench).rejectedPathsAreWithdrawn,
 		"each field of a peer costs what the plan says":      (*bench).updatesCostTheirImpact,
 		"a lost session comes back with all routes":          (*bench).lostSessionComesBack,
+		"a passive peer is waited for":                       (*bench).passivePeerIsWaitedFor,
 		"a removed peer is told, and the others live on":     (*bench).removedPeerIsTold,
 		"what is on the wire is counted by session and once": (*bench).countsAreOfTheWire,
 		"every change nudges":                                (*bench).changesNudge,

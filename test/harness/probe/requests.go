@@ -66,6 +66,10 @@ func get(client *http.Client, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return read(response)
+}
+
+func read(response *http.Response) (string, error) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err == nil && response.StatusCode != http.StatusOK {

@@ -43,6 +43,14 @@ func command() *cobra.Command {
 			return probe.Dial(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	})
+	root.AddCommand(&cobra.Command{
+		Use:   "listen ADDRESS:PORT",
+		Short: "Accept connections, and close them",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return probe.Listen(cmd.Context(), args[0])
+		},
+	})
 	load := probe.Load{}
 	requests := &cobra.Command{
 		Use:   "requests URL…",
@@ -55,6 +63,23 @@ func command() *cobra.Command {
 	}
 	requests.Flags().IntVar(&load.Rate, "rate", 100, "requests per second")
 	requests.Flags().DurationVar(&load.Timeout, "timeout", 900*time.Millisecond, "how long one request may take")
-	root.AddCommand(requests)
+	root.AddCommand(requests, holdCommand())
 	return root
+}
+
+func holdCommand() *cobra.Command {
+	hold := probe.Hold{}
+	command := &cobra.Command{
+		Use:   "hold URL…",
+		Short: "Keep connections open, send requests over each, and write what became of them",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, urls []string) error {
+			hold.URLs = urls
+			return probe.HoldConnections(cmd.Context(), hold, cmd.OutOrStdout())
+		},
+	}
+	command.Flags().IntVar(&hold.Connections, "connections", 10, "connections to keep open")
+	command.Flags().DurationVar(&hold.Every, "every", 100*time.Millisecond, "time between two requests on a connection")
+	command.Flags().DurationVar(&hold.Timeout, "timeout", 900*time.Millisecond, "how long one request may take")
+	return command
 }
