@@ -30,7 +30,7 @@ func lifecycleCases(r *rack) {
 		}
 	})
 
-	It("withdraws everything at once when it is removed", func(ctx SpecContext) {
+	It("takes leave of routers and withdraws everything when it is removed", func(ctx SpecContext) {
 		_, err := r.Run(ctx, "stop", "manager")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func(ctx SpecContext) {
@@ -39,6 +39,9 @@ func lifecycleCases(r *rack) {
 		})
 		_, err = r.Kubectl(ctx, "-n", namespace, "delete", agents)
 		Expect(err).NotTo(HaveOccurred())
+		for _, node := range r.nodes() {
+			r.expectMarked(ctx, r.routerHosts[0], node)
+		}
 		for _, router := range r.routers {
 			// With a graceful restart the routes would stay for two minutes.
 			Eventually(ctx, router.Prefixes, 2*soon, interval).Should(BeEmpty(), router.Host)

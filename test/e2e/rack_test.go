@@ -37,6 +37,8 @@ const holdTime = 9 * time.Second
 // rack is a lab with Herald in it, its routers under watch.
 type rack struct {
 	routerHosts []string
+	// daemon of the routers: "frr", or "" for BIRD.
+	daemon string
 
 	*harness.Lab
 	api     client.WithWatch
@@ -206,11 +208,16 @@ func (r *rack) curl(ctx context.Context, url string) (string, error) {
 	return r.Exec(ctx, topology.External, "curl", "-sS", "-m", "1", url)
 }
 
-// sendTraffic lets the outside client send 100 requests per second until the returned function is called, which goes on
-// for two more seconds, lest an effect comes late, and expects that not one failed.
+// sendTraffic lets the outside client send 100 requests per second: see sendTrafficAt.
 func (r *rack) sendTraffic(ctx context.Context, urls ...string) (expectAllAnswered func()) {
 	GinkgoHelper()
-	const rate = 100
+	return r.sendTrafficAt(ctx, 100, urls...)
+}
+
+// sendTrafficAt lets the outside client send so many requests per second until the returned function is called, which goes
+// on for two more seconds, lest an effect comes late, and expects that not one failed.
+func (r *rack) sendTrafficAt(ctx context.Context, rate int, urls ...string) (expectAllAnswered func()) {
+	GinkgoHelper()
 	traffic, err := harness.Send(ctx, r.Lab, topology.External, rate, urls...)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(traffic.Stop)

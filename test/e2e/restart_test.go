@@ -19,6 +19,7 @@ func restartCases(r *rack) {
 
 	It("loses no request and no route while its agents are rolled", func(ctx SpecContext) {
 		urls := r.trafficTargets(ctx)
+		farewells := r.farewells(ctx, r.routerHosts[0])
 		marks, expectAllAnswered := r.marks(), r.sendTraffic(ctx, urls...)
 		_, err := r.Kubectl(ctx, "-n", namespace, "rollout", "restart", agents)
 		Expect(err).NotTo(HaveOccurred())
@@ -27,6 +28,7 @@ func restartCases(r *rack) {
 		r.expectEstablished(ctx, r.nodes(), "")
 		expectAllAnswered()
 		r.expectUntouched(marks)
+		Expect(r.farewells(ctx, r.routerHosts[0])).To(Equal(farewells), "an upgrade says no Cease")
 	})
 
 	It("keeps its routes when a router's connections are reset", func(ctx SpecContext) {

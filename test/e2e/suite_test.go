@@ -37,20 +37,23 @@ var _ = Describe("In a rack with two BIRD routers", Ordered, ContinueOnFailure, 
 		advertisementCases(r)
 		familyCases(r)
 		configurationCases(r)
+		exportCases(r)
 		admissionCases(r)
 		statusCases(r)
 		assignmentCases(r)
 		rightsCases(r)
 		managerCases(r)
 		restartCases(r)
+		leavingCases(r)
+		passwordCases(r, r.birdPassword)
 		lifecycleCases(r)
 		outageCases(r)
 	})
 })
 
 var _ = Describe("In a rack with an FRR router", Ordered, ContinueOnFailure, func() {
-	r := &rack{routerHosts: []string{"tor"}}
-	BeforeAll(func(ctx SpecContext) { r.up(ctx, "", "--nodes", "3", "--tor", "frr") })
+	r := &rack{routerHosts: []string{"tor"}, daemon: "frr"}
+	BeforeAll(func(ctx SpecContext) { r.up(ctx, "", "--nodes", "3", "--tor", r.daemon) })
 	JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx) })
 
 	Context("that knows nothing of Herald yet", func() { tourCases(r) })
@@ -58,6 +61,9 @@ var _ = Describe("In a rack with an FRR router", Ordered, ContinueOnFailure, fun
 		BeforeAll(func(ctx SpecContext) { r.configure(ctx) })
 		BeforeEach(func(ctx SpecContext) { r.expectBaseline(ctx) })
 		killCase(r)
+		maintenanceCase(r)
+		externalCase(r)
 		assignedCase(r)
+		passwordCases(r, r.frrPassword)
 	})
 })

@@ -54,9 +54,9 @@ func (l *fakeLab) herald(sessions string) string {
 		fmt.Fprintln(table, "\nNAME\tAS\tNODES\tIPV4 ROUTES\tIPV6 ROUTES\tACCEPTED\tAGE")
 		fmt.Fprintf(table, "bgpconfiguration.herald.network/default\t64512\t3\t%d\t0\tTrue\t9s\n", routes(2))
 	}
-	fmt.Fprintln(table, "\nNAME\tAS\tROUTER ID\tIPV4 ROUTES\tIPV6 ROUTES\tREADY\tAGE\tVERSION\tREASON")
+	fmt.Fprintln(table, "\nNAME\tAS\tROUTER ID\tIPV4 ROUTES\tIPV6 ROUTES\tREADY\tREASON\tAGE\tVERSION")
 	for node := 1; node <= 3; node++ {
-		fmt.Fprintf(table, "bgpnode.herald.network/node-%[1]d\t64512\t192.168.1.1%[1]d\t%[2]d\t0\t%[3]s\t9s\tv0.1.0\t%[4]s\n",
+		fmt.Fprintf(table, "bgpnode.herald.network/node-%[1]d\t64512\t192.168.1.1%[1]d\t%[2]d\t0\t%[3]s\t%[4]s\t9s\tv0.1.0\n",
 			node, routes(node), ready, reason)
 	}
 	_ = table.Flush()

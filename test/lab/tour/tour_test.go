@@ -45,7 +45,7 @@ func TestTourStopsAtTheFirstThatDiffers(t *testing.T) {
 			want: "bgppeer-global-64512 should say 3/3 in column SESSIONS, and says \"2/3\"",
 		},
 		"a node has another reason": {
-			command: objects, output: strings.ReplaceAll((&fakeLab{}).herald("3/3"), "NoConfiguration", "NoPeers"),
+			command: objects, output: strings.ReplaceAll((&fakeLab{}).herald("3/3"), "NoConfiguration", "NoPeers        "),
 			want: "node-1 should say NoConfiguration in column REASON, and says \"NoPeers\"",
 		},
 		"nobody reports": {
