@@ -17,6 +17,24 @@ type BFD struct {
 	MinimumTTL uint8
 }
 
+// BFDEvent is what became of a BFD session.
+type BFDEvent struct {
+	State BFDState
+	// Cause says in words why the session is not up; "" where it is.
+	Cause string
+	// Failed says that the session was up and that the path has failed: what ends a BGP session. It is not set where either
+	// side was told to take BFD down (RFC 5882, section 3.2).
+	Failed bool
+}
+
+// BFDCounters count what a BFD session did since it began to watch.
+type BFDCounters struct {
+	// Sent and Received are packets, Dropped those of the peer that came with too low a TTL.
+	Sent, Received, Dropped uint64
+	// Flaps counts how often the session was up and the path failed.
+	Flaps uint64
+}
+
 // BFDState is the state of a BFD session (RFC 5880, section 4.1).
 type BFDState uint8
 

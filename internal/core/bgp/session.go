@@ -65,6 +65,10 @@ type Session struct {
 	LimitExceeded bool
 	// BFD is the state of the peer's BFD session, BFDUnknown without one.
 	BFD BFDState
+	// BFDCause says in words why BFD is not up; "" where it is, and without BFD.
+	BFDCause string
+	// BFDCounters count what the BFD session did.
+	BFDCounters BFDCounters
 }
 
 // Speaker is what was observed of a node's BGP speaker.
