@@ -75,8 +75,13 @@ test-interop: lab-parts ## Run the interoperability matrix and the routers' docu
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 15m -count 1 -v ./test/interop/...
 
 .PHONY: test-routers
-test-routers: lab-parts ## Run the BGP adapter's tests against a real BIRD and a real FRR (Debian's bird2 and frr).
+test-routers: lab-parts ## Run the BGP and BFD adapters' tests against a real BIRD and a real FRR (Debian's bird2 and frr).
 	CGO_ENABLED=1 go test -race -shuffle=on -tags bird -run BIRD ./internal/adapter/gobgp
+	CGO_ENABLED=1 go test -race -shuffle=on -tags bird -run 'BIRD|Soak' ./internal/adapter/bfd
+
+.PHONY: soak-bfd
+soak-bfd: lab-parts ## Hold a BFD session with BIRD at 300 ms x 3 for SOAK (10m) while every core computes: no false alarm.
+	HERALD_BFD_SOAK=$(or $(SOAK),10m) go test -v -count 1 -timeout 2h -tags bird -run TestBFDSoak ./internal/adapter/bfd
 
 .PHONY: bench
 bench: lab-parts ## Measure what docs/benchmarks.md reports.

@@ -165,6 +165,13 @@ type BGPPeerSpec struct {
 	// +listType=atomic
 	// +optional
 	Export []ExportRule `json:"export,omitempty"`
+
+	// bfd watches the path to the peer with bidirectional forwarding detection
+	// (RFC 5880), and ends the session as soon as it fails; {} is BFD with its
+	// defaults. Defaults to none, which leaves it to the hold time. Changing it
+	// does nothing to the BGP session, nor does adding or removing it.
+	// +optional
+	BFD *BFD `json:"bfd,omitempty"`
 }
 
 // SourceAddress says what a node connects from.
@@ -287,6 +294,8 @@ type BGPPeer struct {
 	// +kubebuilder:validation:XValidation:rule="!isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP) || has(self.interface)",fieldPath=".interface",reason=FieldValueRequired,message="interface is required with a link-local peerIP (fe80::/10): name the node's interface that leads to it"
 	// +kubebuilder:validation:XValidation:rule="!has(self.password) || !isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".password",reason=FieldValueForbidden,message="password must not be set with a link-local peerIP (fe80::/10): a signature is tied to an address, and a link-local one is another host on each link; use a global address of the peer, or ttlSecurityHops in place of the password"
 	// +kubebuilder:validation:XValidation:rule="!has(self.interface) || !isIP(self.peerIP) || cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".interface",reason=FieldValueForbidden,message="interface must be set only with a link-local peerIP (fe80::/10): any other address is reached through the routing table"
+	// +kubebuilder:validation:XValidation:rule="!has(self.bfd) || !has(self.bfd.minimumTTL) || (has(self.bfd.hops) ? self.bfd.hops == 'Multi' : has(self.ebgpMultihopTTL) && self.ebgpMultihopTTL > 1 && !has(self.interface))",fieldPath=".bfd.minimumTTL",reason=FieldValueForbidden,message="bfd.minimumTTL must be set only with bfd.hops Multi, which is the default only where ebgpMultihopTTL is above 1: set hops, or leave minimumTTL out"
+	// +kubebuilder:validation:XValidation:rule="!has(self.bfd) || !has(self.bfd.hops) || self.bfd.hops != 'Multi' || !isIP(self.peerIP) || !cidr('fe80::/10').containsIP(self.peerIP)",fieldPath=".bfd.hops",reason=FieldValueForbidden,message="bfd.hops must not be Multi with a link-local peerIP (fe80::/10), which is never more than one hop away: leave it out"
 	// +required
 	Spec BGPPeerSpec `json:"spec"`
 

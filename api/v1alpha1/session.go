@@ -60,6 +60,16 @@ type Session struct {
 	// +optional
 	Flaps int32 `json:"flaps"`
 
+	// bfd is the state of the peer's BFD session (RFC 5880, section 4.1). Empty
+	// without BFD, and before the session was first established.
+	// +optional
+	BFD BFDState `json:"bfd,omitempty"`
+
+	// bfdError says in words why BFD is not up. Empty where it is.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	BFDError string `json:"bfdError,omitempty"`
+
 	// lastError says in words why the session is not established, or why it was
 	// last lost. Empty where it never failed.
 	// +kubebuilder:validation:MaxLength=1024

@@ -21,6 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/herald-network/herald/internal/access"
+	"github.com/herald-network/herald/internal/adapter/bfd"
 	"github.com/herald-network/herald/internal/adapter/bootmarker"
 	"github.com/herald-network/herald/internal/adapter/gobgp"
 	"github.com/herald-network/herald/internal/adapter/kube"
@@ -132,8 +133,10 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	if err != nil {
 		log.Error(err, "Reading the boot marker, routers will be told of a reboot", logkey.Directory, o.stateDirectory)
 	}
-	speaker := gobgp.New(gobgp.Options{Log: log.WithName("speaker"), ForwardingPreserved: preserved})
+	monitor := bfd.New()
+	speaker := gobgp.New(gobgp.Options{Log: log.WithName("speaker"), ForwardingPreserved: preserved, WatchBFD: watchWith(monitor)})
 	registry := metrics.NewRegistry(version.Version(), speaker.Observe)
+	metrics.RegisterBFD(registry, monitor.Dropped)
 	loop := metrics.NewLoop(registry)
 	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
 	bgpNode, secrets := clients.BGPNode(o.node), clients.Secrets(o.namespace, inputs.Push)
@@ -155,7 +158,11 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	group, ctx := errgroup.WithContext(ctx)
 	// An agent that takes its leave still follows what happens, and reports.
 	working, rest := context.WithCancel(context.WithoutCancel(ctx))
-	group.Go(func() error { defer rest(); return a.Run(ctx) })
+	group.Go(func() error {
+		defer rest()
+		defer sayGoodbye(ctx, monitor)
+		return a.Run(ctx)
+	})
 	group.Go(func() error {
 		return serveHTTP(working, health, func() error { return health.Serve(healthListener) })
 	})

@@ -21,6 +21,9 @@ func (a *Agent) noteSessions() {
 		if s.State == bgp.Established && (was.State != bgp.Established || s.Flaps > was.Flaps) {
 			log.Info("Session is established", "localAddress", s.LocalAddress)
 		}
+		if s.BFD != was.BFD {
+			log.Info("BFD has changed", logkey.State, s.BFD.String(), logkey.Reason, s.BFDCause)
+		}
 		if s.LimitExceeded && !was.LimitExceeded {
 			a.warn(Warning{Object: a.peerObject(s.Peer.Name), Reason: reasonPrefixLimit, Message: s.LastError})
 		}

@@ -22,6 +22,7 @@ import (
 const (
 	maxAdvertisements = 200
 	maxSessions       = 256
+	maxBFDError       = 256
 	maxLastError      = 1024
 )
 
@@ -136,6 +137,8 @@ func describe(session *v1alpha1.NodeSession, s bgp.Session) {
 		Received:   int32(s.Received),
 		Flaps:      int32(s.Flaps),
 		LastError:  wording.Cut(s.LastError, maxLastError),
+		BFD:        v1alpha1.BFDState(s.BFD.String()),
+		BFDError:   wording.Cut(s.BFDCause, maxBFDError),
 	}
 	if s.State != bgp.Established {
 		return

@@ -17,13 +17,17 @@ func TestWhatAScrapeSees(t *testing.T) {
 	g := NewWithT(t)
 	observed := bgp.Speaker{
 		Sessions: []bgp.Session{
-			{Peer: bgp.Peer{Name: "tor"}, State: bgp.Established, Advertised: 7, Received: 3, Flaps: 2, UpdatesSent: 11},
+			{
+				Peer: bgp.Peer{Name: "tor"}, State: bgp.Established, Advertised: 7, Received: 3, Flaps: 2, UpdatesSent: 11,
+				BFD: bgp.BFDUp, BFDCounters: bgp.BFDCounters{Sent: 5, Received: 4, Dropped: 6, Flaps: 1},
+			},
 			{Peer: bgp.Peer{Name: "tor-2"}, State: bgp.Active},
 		},
 		RoutesIPv4: 6, RoutesIPv6: 1,
 	}
 	registry := metrics.NewRegistry("v1", func() bgp.Speaker { return observed })
 	metrics.NewLoop(registry)
+	metrics.RegisterBFD(registry, func() map[string]uint64 { return map[string]uint64{"LowTTL": 9} })
 
 	page := scrape(g, metrics.NewHandler(registry))
 	for _, series := range []string{
@@ -37,6 +41,14 @@ func TestWhatAScrapeSees(t *testing.T) {
 		`herald_bgp_session_advertised_prefixes{peer="tor"} 7`,
 		`herald_bgp_session_received_prefixes{peer="tor"} 3`,
 		`herald_bgp_session_updates_sent_total{peer="tor"} 11`,
+		`herald_bfd_session_state{peer="tor",state="Up"} 1`,
+		`herald_bfd_session_state{peer="tor",state="AdminDown"} 0`,
+		`herald_bfd_session_up{peer="tor"} 1`,
+		`herald_bfd_session_flaps_total{peer="tor"} 1`,
+		`herald_bfd_session_packets_sent_total{peer="tor"} 5`,
+		`herald_bfd_session_packets_received_total{peer="tor"} 4`,
+		`herald_bfd_session_packets_dropped_total{peer="tor"} 6`,
+		`herald_bfd_packets_dropped_total{reason="LowTTL"} 9`,
 		`herald_advertised_paths{family="IPv4"} 6`,
 		`herald_advertised_paths{family="IPv6"} 1`,
 		`herald_status_writes_total{result="error"} 0`,
@@ -44,6 +56,8 @@ func TestWhatAScrapeSees(t *testing.T) {
 	} {
 		g.Expect(page).To(ContainSubstring(series + "\n"))
 	}
+
+	g.Expect(page).NotTo(ContainSubstring(`herald_bfd_session_up{peer="tor-2"}`), "a peer without BFD")
 
 	observed.Sessions = observed.Sessions[:1]
 	g.Expect(scrape(g, metrics.NewHandler(registry))).NotTo(ContainSubstring("tor-2"),

@@ -12,6 +12,8 @@ type speakerCollector struct {
 	observe func() bgp.Speaker
 
 	state, established, flaps, advertised, received, updates, paths *prometheus.Desc
+
+	bfd bfdDescriptions
 }
 
 func newSpeakerCollector(observe func() bgp.Speaker) *speakerCollector {
@@ -27,12 +29,14 @@ func newSpeakerCollector(observe func() bgp.Speaker) *speakerCollector {
 		received:    describe("bgp_session_received_prefixes", "Prefixes that the peer sent, all of which were refused.", "peer"),
 		updates:     describe("bgp_session_updates_sent_total", "UPDATE messages that went to the peer.", "peer"),
 		paths:       describe("advertised_paths", "Distinct prefixes that are on the wire of at least one session.", "family"),
+		bfd:         newBFDDescriptions(),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *speakerCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.state, c.established, c.flaps, c.advertised, c.received, c.updates, c.paths} {
+	own := []*prometheus.Desc{c.state, c.established, c.flaps, c.advertised, c.received, c.updates, c.paths}
+	for _, d := range append(own, c.bfd.all()...) {
 		descriptions <- d
 	}
 }
@@ -53,6 +57,7 @@ func (c *speakerCollector) Collect(series chan<- prometheus.Metric) {
 		send(c.advertised, prometheus.GaugeValue, float64(s.Advertised), peer)
 		send(c.received, prometheus.GaugeValue, float64(s.Received), peer)
 		send(c.updates, prometheus.CounterValue, float64(s.UpdatesSent), peer)
+		c.bfd.collect(s, send)
 	}
 	send(c.paths, prometheus.GaugeValue, float64(observed.RoutesIPv4), bgp.IPv4.String())
 	send(c.paths, prometheus.GaugeValue, float64(observed.RoutesIPv6), bgp.IPv6.String())

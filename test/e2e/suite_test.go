@@ -48,6 +48,7 @@ var _ = Describe("In a rack with two BIRD routers", Ordered, ContinueOnFailure, 
 		passwordCases(r, r.birdPassword)
 		lifecycleCases(r)
 		outageCases(r)
+		bfdCases(r, r.birdGraceful, "birdc", "show", "bfd", "sessions")
 	})
 })
 
@@ -64,6 +65,7 @@ var _ = Describe("In a rack with an FRR router", Ordered, ContinueOnFailure, fun
 		maintenanceCase(r)
 		externalCase(r)
 		assignedCase(r)
+		bfdCases(r, asConfigured, "vtysh", "-c", "show bfd peers brief")
 		passwordCases(r, r.frrPassword)
 	})
 })

@@ -84,7 +84,7 @@ func (t table) prefixMatches() {
 	t["le is at least ge"] = rule{
 		accepts: change{list: []change{{"cidr": "10.0.0.0/8", "ge": 24, "le": 24}}},
 		refuses: change{list: []change{{"cidr": "10.0.0.0/8", "ge": 24, "le": 23}}},
-		says: list + "[0].le: Invalid value: le must be at least ge: no prefix has a length that is not below ge and not above le",
+		says:    list + "[0].le: Invalid value: le must be at least ge: no prefix has a length that is not below ge and not above le",
 	}
 }
 

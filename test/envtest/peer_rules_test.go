@@ -19,6 +19,7 @@ spec:
   connectionMode: Active
   addressFamilies: [IPv4, IPv6]
   gracefulRestart: {mode: Enabled, restartTimeSeconds: 120}
+  bfd: {hops: Multi}
   export:
   - action: Accept
     prefixes: [{cidr: 192.168.3.0/24, ge: 24, le: 32}]
@@ -45,6 +46,7 @@ func peerRules() map[string]rule {
 	rules.peerAddress()
 	rules.peerTimersAndHops()
 	rules.password()
+	rules.bfd()
 	rules.export()
 	rules["addressFamilies are known"] = rule{
 		accepts: change{"spec.addressFamilies": []string{"IPv6"}}, refuses: change{"spec.addressFamilies": []string{"IPv6", "L2VPN"}},

@@ -36,16 +36,27 @@ type hangUp struct{ error }
 type rejection struct{ error }
 
 // reasons tells users the cause of one attempt after the other. Its zero value has seen none.
-type reasons struct{ refused error }
+type reasons struct {
+	refused error // the refusal that the last attempts may have followed
+	failed  error // the failure of the path that all attempts since have followed
+}
 
-// of returns the cause as users shall see it. A router that has been part of a refusal hangs up on its peer for a while
-// (BIRD, by default, for a minute and more), which says nothing: the refusal stays the cause.
-func (r *reasons) of(cause error) error {
+// of returns the cause as users shall see it, of an attempt that was established or not. A router that has been part of a refusal
+// hangs up on its peer for a while (BIRD, by default, for a minute and more), which says nothing: the refusal stays the cause.
+// So does the failure of a path until there is a session again: what keeps it from coming about mostly follows from it.
+func (r *reasons) of(cause error, established bool) error {
+	if established {
+		r.failed = nil
+	}
 	switch {
 	case errors.As(cause, &refusal{}):
 		r.refused = cause
+	case errors.As(cause, &pathFailure{}):
+		r.refused, r.failed = nil, cause
 	case r.refused != nil && errors.As(cause, &hangUp{}):
 		return fmt.Errorf("%w; since then %w", r.refused, cause)
+	case r.failed != nil:
+		return fmt.Errorf("%w; since then %w", r.failed, cause)
 	default:
 		r.refused = nil
 	}

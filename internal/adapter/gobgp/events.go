@@ -2,6 +2,7 @@ package gobgp
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/herald-network/herald/internal/core/bgp"
 )
@@ -27,10 +28,13 @@ func (s *session) opened(peer offer) error {
 
 // established also makes every later OPEN that of a restart: this process has kept the forwarding state since.
 func (s *session) established() {
+	var local netip.Addr
 	s.enter(bgp.Established, func(o *bgp.Session) {
-		o.LocalAddress = localAddress(s.link.router.conn)
+		local = localAddress(s.link.router.conn)
+		o.LocalAddress = local
 		s.preserved = true
 	})
+	s.bfd.connected(s.peer(), local)
 }
 
 func (s *session) sent(update changes) {

@@ -23,6 +23,7 @@ type handover struct {
 	// What only watch touches until done is closed.
 	released bool      // the former has been ended
 	up       time.Time // since when the next has been established; zero while it is not
+	out      time.Time // since when the router's host has had all of the next one's routes; zero while it has not
 	lost     time.Time // since when the former has been over; zero while it is not
 	complete bool      // there is nothing left to hand over
 
@@ -35,6 +36,8 @@ const (
 	lookAgain = 20 * time.Millisecond
 	// routesTime is how long the next session's first routes are waited for before the former withdraws its own.
 	routesTime = 10 * time.Second
+	// readTime is how long a router may take to read what its host has received.
+	readTime = 2 * time.Second
 	// openTime is how long a next session may take to speak on a connection for which the router has let the former go.
 	openTime = time.Second
 )
@@ -84,29 +87,48 @@ func withRoutesOf(former, to bgp.Peer) bgp.Peer {
 	return moved
 }
 
-// halt ends the handover where it stands, and reports whether it is complete. One whose next session is established is
-// brought to its end.
+// halt ends the handover where it stands, and reports whether it is complete.
 func (h *handover) halt() (complete bool) {
 	h.cancel()
 	<-h.done
 	return h.complete
 }
 
+// settle is halt for a handover that another change comes upon: where the next session is established, the little that is
+// left is done first.
+func (h *handover) settle() (complete bool) {
+	if h.next.observe().State == bgp.Established {
+		select {
+		case <-h.done:
+		case <-time.After(routesTime + readTime):
+		}
+	}
+	return h.halt()
+}
+
+// dismiss is how a next session ends that was not to be: one that is another neighbor's may have left routes.
+func (h *handover) dismiss() farewell {
+	if h.next.observe().State == bgp.Established && h.next.lastEnds() != h.from {
+		return withdrawal
+	}
+	return silence
+}
+
 func (h *handover) watch(ctx context.Context) {
 	defer close(h.done)
 	for !h.proceed(context.WithoutCancel(ctx)) {
-		poked, halted := h.peering.poked, ctx.Done()
+		poked := h.peering.poked
 		var soon <-chan time.Time
 		switch {
 		case !h.up.IsZero(): // There may be a nudge for each UPDATE.
-			poked, halted, soon = nil, nil, time.After(lookAgain)
+			poked, soon = nil, time.After(lookAgain)
 		case !h.lost.IsZero():
 			soon = time.After(lookAgain)
 		}
 		select {
 		case <-poked:
 		case <-soon:
-		case <-halted:
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -116,7 +138,7 @@ func (h *handover) watch(ctx context.Context) {
 func (h *handover) proceed(ctx context.Context) (done bool) {
 	next := h.next.observe()
 	if next.State != bgp.Established {
-		h.up = time.Time{}
+		h.up, h.out = time.Time{}, time.Time{}
 	}
 	switch {
 	case next.State == bgp.Established:
@@ -140,13 +162,30 @@ func (h *handover) takeOver(ctx context.Context, next bgp.Session) (done bool) {
 	if h.next.lastEnds() == h.from {
 		h.release(ctx, silence)
 	}
-	if h.next.column.len() < h.next.rib.len(next.Families) && time.Since(h.up) < routesTime {
+	if !h.isRouted(next) && time.Since(h.up) < routesTime {
 		return false
 	}
 	h.release(ctx, withdrawal)
 	h.next.edit(func(o *bgp.Session) { o.LastError = errReconfigured.Error() })
 	h.finish(ctx)
 	return true
+}
+
+// isRouted reports whether the router has all routes of the next session: at once where the former is gone, and otherwise
+// after it has had time to read them. That a route was taken is nothing that BGP tells.
+func (h *handover) isRouted(next bgp.Session) bool {
+	switch {
+	case h.next.column.len() < h.next.rib.len(next.Families):
+		return false
+	case h.released:
+		return true
+	case h.next.isSending():
+		h.out = time.Time{}
+		return false
+	case h.out.IsZero():
+		h.out = time.Now()
+	}
+	return time.Since(h.out) >= readTime
 }
 
 // goOnAlone leaves the next session to itself after the former was lost, unless it is about to be established.
@@ -250,6 +289,14 @@ func (s *session) lastEnds() ends {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ends
+}
+
+// isSending reports whether something that was sent has not reached the router's host.
+func (s *session) isSending() bool {
+	s.mu.Lock()
+	link := s.link
+	s.mu.Unlock()
+	return link != nil && hasUnacknowledged(link.router.conn)
 }
 
 // noteTurnedAway keeps whether the peer ended an attempt in a way that a connection which it has already is a reason for.

@@ -2,6 +2,7 @@ package gobgp_test
 
 import (
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -161,6 +162,10 @@ func TestAnotherNeighborHasTheRoutesBeforeTheFormerWithdrawsThem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHandedOver(t, helper(64512))
+			h.routes = append(h.routes, hostRoutes(1000)[38:]...) // They take a while.
+			run(t, h.speaker, plan.Routes(h.routes, nil))
+			eventuallyConsistent(t, h.speaker, h.router, h.peer, h.routes)
+			all := len(h.routes)
 			other := newRouter(t, "127.0.0.3", helper(64512))
 			first := h.router.last()
 			withdrawn := make(chan int, 1)
@@ -169,15 +174,16 @@ func TestAnotherNeighborHasTheRoutesBeforeTheFormerWithdrawsThem(t *testing.T) {
 				at = other
 			}
 			go func() {
-				for len(first.table()) == 40 {
+				for first.routeCount() == all {
+					runtime.Gosched()
 				}
-				withdrawn <- len(at.last().table())
+				withdrawn <- at.last().routeCount()
 			}()
 			h.change(func(p *bgp.Peer) { edit(p, other) })
 			h.comesThrough(at)
 			h.eventuallyCause(reconfigured)
 			g := NewWithT(t)
-			g.Eventually(withdrawn, patience, tick).Should(Receive(Equal(40)), "routes that the next session had brought")
+			g.Eventually(withdrawn, patience, tick).Should(Receive(Equal(all)), "routes that the next session had brought")
 			g.Eventually(first.end, patience, tick).Should(HaveOccurred())
 			g.Expect(first.table()).To(BeEmpty())
 			g.Expect(first.farewell()).To(Equal("6/2"))

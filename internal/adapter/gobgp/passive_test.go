@@ -1,6 +1,7 @@
 package gobgp_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -170,6 +171,21 @@ func TestPasswordsAndTTLsOfPassivePeers(t *testing.T) {
 	if c, err := right.call(t.Context(), at); err == nil {
 		g.Consistently(func() bgp.SessionState { return session(s, "guarded").State }, time.Second, 10*tick).ShouldNot(Equal(bgp.Established))
 		_ = c.conn.Close()
+	}
+}
+
+// Where all of a port's peers must be near, the port does not answer anybody from afar.
+func TestPortOfNearPeersAnswersNobodyFromAfar(t *testing.T) {
+	t.Parallel()
+	router := newRouter(t, "127.0.0.2", helper(64512))
+	s := newSpeaker(t, gobgp.Options{})
+	peer, at := passivePeer(t, "tor", router, withTTL(255, 255))
+	run(t, s, addPeers(peer))
+	eventuallyCause(t, s, "tor", "waiting for the peer to connect to "+at.String())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := router.call(ctx, at); err == nil {
+		t.Error("it answered a SYN with a TTL of 64")
 	}
 }
 

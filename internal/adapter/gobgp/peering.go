@@ -16,6 +16,7 @@ type peering struct {
 	speaker *Speaker
 	page    *page
 	tally   *tally
+	bfd     *watch
 	poked   chan struct{} // receives when one of the sessions has changed
 
 	mu       sync.Mutex
@@ -32,11 +33,13 @@ type tally struct {
 // newPeering returns a peering whose session is not started.
 func (s *Speaker) newPeering(ctx context.Context, peer bgp.Peer) (*peering, error) {
 	p := &peering{speaker: s, page: s.book.newPage(), tally: &tally{}, poked: make(chan struct{}, 1)}
+	p.bfd = &watch{peering: p, begin: s.options.WatchBFD}
 	first, err := p.newSession(ctx, peer)
 	if err != nil {
 		return nil, err
 	}
 	first.preserved = s.options.ForwardingPreserved
+	first.gate = s.options.silence(peer)
 	p.session = first
 	return p, nil
 }
@@ -50,6 +53,7 @@ func (p *peering) newSession(ctx context.Context, peer bgp.Peer) (*session, erro
 		nudge:    p.nudge,
 		again:    make(chan struct{}, 1),
 		caller:   newCaller(p.speaker.ports),
+		bfd:      p.bfd,
 		observed: bgp.Session{Peer: peer},
 	}
 	if err := out.rib.open(ctx, peer); err != nil {
@@ -98,6 +102,7 @@ const stillUp = "the session with the former configuration is still up and carri
 func (p *peering) observe() bgp.Session {
 	session, handover := p.present()
 	out := session.observe()
+	p.bfd.observe(&out)
 	if handover == nil {
 		return out
 	}
@@ -110,6 +115,7 @@ func (p *peering) observe() bgp.Session {
 
 // update goes over to another configuration of the peer, with the least that its change costs.
 func (p *peering) update(ctx context.Context, to bgp.Peer) error {
+	defer p.bfd.update(to)
 	session, handover := p.present()
 	switch {
 	case plan.ImpactOf(session.peer(), to) < plan.SessionDrop:
@@ -130,13 +136,13 @@ func (p *peering) update(ctx context.Context, to bgp.Peer) error {
 // updateMeanwhile goes over to a third configuration while the second one takes over from the first: from the first,
 // unless the second has got through.
 func (p *peering) updateMeanwhile(ctx context.Context, h *handover, to bgp.Peer) error {
-	if h.halt() {
+	if h.settle() {
 		return p.update(ctx, to)
 	}
 	p.mu.Lock()
 	p.session, p.handover = h.former, nil
 	p.mu.Unlock()
-	err := errors.Join(h.next.stop(ctx, silence, errReconfigured), p.recycle(ctx, h.next))
+	err := errors.Join(h.next.stop(ctx, h.dismiss(), errReconfigured), p.recycle(ctx, h.next))
 	if h.former.resume() {
 		return errors.Join(err, p.update(ctx, to))
 	}
@@ -152,6 +158,7 @@ func (p *peering) stop(ctx context.Context, last farewell, cause error) error {
 	err := together(p.sessions(), func(s *session) error {
 		return errors.Join(s.stop(ctx, last, cause), p.recycle(ctx, s))
 	})
+	p.bfd.leave(ctx, last)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.handover = nil

@@ -128,9 +128,12 @@ func (r *testRouter) take(conn net.Conn) *connection {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	config := r.config
-	if n := len(r.connections); n > 0 && r.connections[n-1].end() == nil {
+	for _, before := range r.connections {
+		if before.end() != nil {
+			continue
+		}
 		if config.TakesRestarts {
-			_ = r.connections[n-1].conn.Close()
+			_ = before.conn.Close()
 		}
 		config.HangUp = config.HangUp || config.OneConnection
 	}
@@ -411,6 +414,12 @@ func (c *connection) table() map[netip.Prefix]bgp.Advertisement {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.routes)
+}
+
+func (c *connection) routeCount() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.routes)
 }
 
 // end returns how the connection ended; nil while it lasts.

@@ -26,6 +26,7 @@ type session struct {
 	again  chan struct{}   // receives when the wait for the next attempt has lost its reason
 	caller *caller         // where the peer's connections arrive, if it is the one to connect
 	gate   <-chan struct{} // closed when the session may begin; nil where it may at once
+	bfd    *watch
 
 	mu        sync.Mutex
 	observed  bgp.Session // without what the book and the tally have to say
@@ -164,7 +165,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		wait := retry.next(end, s.peer().ConnectRetryTime)
-		s.ended(reasons.of(end.cause), wait)
+		s.ended(reasons.of(end.cause, end.lived > 0), wait)
 		select {
 		case <-ctx.Done():
 			return

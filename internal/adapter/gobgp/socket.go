@@ -110,6 +110,24 @@ func retune(conn net.Conn, peer bgp.Peer) error {
 	})
 }
 
+// hasUnacknowledged reports whether a connection has data that the other side's host has not acknowledged.
+func hasUnacknowledged(conn net.Conn) bool {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	queued := 0
+	err = control(raw, func(fd int) (err error) {
+		queued, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		return err
+	})
+	return err == nil && queued > 0
+}
+
 // control calls do with the file descriptor of a socket.
 func control(raw syscall.RawConn, do func(fd int) error) error {
 	var failed error

@@ -24,6 +24,8 @@ type Options struct {
 	// every OPEN may say so. Otherwise the first OPEN to a peer does not, and the router drops what it kept (RFC 4724,
 	// section 4.1).
 	ForwardingPreserved bool
+	// WatchBFD begins the BFD sessions of peers that ask for BFD; nil leaves it out.
+	WatchBFD WatchBFD
 }
 
 // Speaker is the BGP speaker of a node on top of GoBGP.

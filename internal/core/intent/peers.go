@@ -143,6 +143,7 @@ func resolvePeer(p *v1alpha1.BGPPeer, config configuration, node Node) bgp.Peer 
 		MaxReceivedPrefixes: uint32(cmp.Or(spec.MaxReceivedPrefixes, DefaultMaxReceivedPrefixes)),
 		NextHopIPv4:         node.internalIP(bgp.IPv4),
 		NextHopIPv6:         node.internalIP(bgp.IPv6),
+		BFD:                 bfdOf(&spec),
 	}
 	connect(&peer, spec, config)
 	return peer

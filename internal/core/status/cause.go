@@ -120,3 +120,23 @@ func familiesOf(peer *v1alpha1.BGPPeer) []v1alpha1.AddressFamily {
 	}
 	return []v1alpha1.AddressFamily{v1alpha1.AddressFamily(bgp.FamilyOf(address).String())}
 }
+
+// withoutBFD says on which nodes BFD does not watch an established session that it should. That changes no reason: routes
+// are where they should be, and are only missed later when the path fails.
+func withoutBFD(peer *v1alpha1.BGPPeer, links []link) []string {
+	if peer.Spec.BFD == nil {
+		return nil
+	}
+	var remarks []remarkOn
+	for _, l := range links {
+		if l.standing != up || l.session.BFD == v1alpha1.BFDUp {
+			continue
+		}
+		text := "BFD is not up"
+		if l.session.BFDError != "" {
+			text += ": " + l.session.BFDError
+		}
+		remarks = append(remarks, remarkOn{node: l.node.Node.Name, text: text})
+	}
+	return grouped(remarks)
+}

@@ -64,7 +64,10 @@ func establishedOf(peer *v1alpha1.BGPPeer, verdict judgement, findings []crossch
 		lacks = append(lacks, sentences(found))
 	}
 	if len(lacks) > 0 {
-		return isTrue(v1alpha1.ReasonFamilyNotNegotiated, tally+", but "+strings.Join(lacks, "; "))
+		return isTrue(v1alpha1.ReasonFamilyNotNegotiated, tally+", but "+strings.Join(append(lacks, withoutBFD(peer, links)...), "; "))
+	}
+	if blind := withoutBFD(peer, links); len(blind) > 0 {
+		return isTrue(v1alpha1.ReasonAllEstablished, tally+", but "+strings.Join(blind, "; "))
 	}
 	if ignored := withReason(findings, v1alpha1.ReasonExportIgnored); len(ignored) > 0 {
 		return isTrue(v1alpha1.ReasonExportIgnored, tally+", but "+sentences(ignored))

@@ -115,6 +115,23 @@ func TestEstablished(t *testing.T) {
 			want: "True FamilyNotNegotiated: 1 of 1 sessions are established, but " +
 				"spec.addressFamilies: no IPv6 route is sent (on node-1)",
 		},
+		"BFD that is up": {
+			edit: withBFD, nodes: []status.Node{node(1, watched(up(), v1alpha1.BFDUp, ""))}, ready: "1/1",
+			want: "True AllEstablished: 1 of 1 sessions are established",
+		},
+		"BFD that is not up keeps no session from being established": {
+			edit: withBFD, ready: "3/3",
+			nodes: []status.Node{
+				node(1, watched(up(), v1alpha1.BFDUp, "")), node(2, watched(up(), v1alpha1.BFDDown, "no packet")), node(3, up()),
+			},
+			want: "True AllEstablished: 3 of 3 sessions are established, but BFD is not up (node-3); BFD is not up: no packet (node-2)",
+		},
+		"BFD that is not up beside a family that was not negotiated": {
+			edit:  func(p *v1alpha1.BGPPeer) { dual(p); withBFD(p) },
+			nodes: []status.Node{node(1, watched(up(), v1alpha1.BFDDown, "no packet"))}, ready: "1/1",
+			want: "True FamilyNotNegotiated: 1 of 1 sessions are established, but IPv6 was not negotiated (node-1): " +
+				"enable the family on the router, or leave it out of spec.addressFamilies; BFD is not up: no packet (node-1)",
+		},
 		"a part of the export rules is in vain": {
 			findings: []crosscheck.Finding{
 				warning(v1alpha1.ReasonExportIgnored, "spec.export[0].set.localPreference", "left out on eBGP", "node-1"),

@@ -92,6 +92,13 @@ func flapped(session v1alpha1.NodeSession, flaps int32, cause string) v1alpha1.N
 	return session
 }
 
+func withBFD(p *v1alpha1.BGPPeer) { p.Spec.BFD = &v1alpha1.BFD{} }
+
+func watched(session v1alpha1.NodeSession, state v1alpha1.BFDState, cause string) v1alpha1.NodeSession {
+	session.BFD, session.BFDError = state, cause
+	return session
+}
+
 // finding is about a field of a spec.
 func finding(reason v1alpha1.ConditionReason, path, detail string, nodes ...string) crosscheck.Finding {
 	return crosscheck.Finding{Error: field.Forbidden(field.NewPath(path), detail), Reason: reason, Nodes: nodes}

@@ -51,18 +51,29 @@ func TestPeer(t *testing.T) {
 			maxReceivedPrefixes: 10000000, connectionMode: Passive, addressFamilies: [IPv4, IPv6],
 			password: {secretKeyRef: {name: tor.rack-a, key: pass_word}}, nodeSelector: {matchExpressions: [{key: rack, operator: Exists}]},
 			gracefulRestart: {mode: Disabled, restartTimeSeconds: 4095}}`, nil},
-		"link-local with its interface": {`{peerIP: "fe80::1", interface: eth0, asNumber: 1}`, nil},
-		"IPv4 link-local needs none":    {`{peerIP: 169.254.0.1, asNumber: 1}`, nil},
-		"link-local without interface":  {`{peerIP: "fe80::1", asNumber: 1}`, []string{"spec.interface"}},
-		"an interface in vain":          {`{peerIP: 192.168.1.1, interface: eth0, asNumber: 1}`, []string{"spec.interface"}},
-		"an interface that is a path":   {`{peerIP: "fe80::1", interface: ../eth0, asNumber: 1}`, []string{"spec.interface"}},
-		"no address and no AS":          {`{}`, []string{"spec.asNumber", "spec.peerIP"}},
-		"a zone":                        {`{peerIP: "fe80::1%eth0", asNumber: 1}`, []string{"spec.peerIP"}},
-		"an IPv4-mapped address":        {`{peerIP: "::ffff:192.168.1.1", asNumber: 1}`, []string{"spec.peerIP"}},
-		"multicast":                     {`{peerIP: "ff02::1", asNumber: 1}`, []string{"spec.peerIP"}},
-		"no host":                       {`{peerIP: 0.0.0.0, asNumber: 1}`, []string{"spec.peerIP"}},
-		"reserved AS numbers":           {`{peerIP: 192.168.1.1, asNumber: 23456, localASNumber: 23456}`, []string{"spec.asNumber", "spec.localASNumber"}},
-		"AS numbers of five bytes":      {`{peerIP: 192.168.1.1, asNumber: 4294967296, localASNumber: 4294967296}`, []string{"spec.asNumber", "spec.localASNumber"}},
+		"BFD with its defaults":                   {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {}}`, nil},
+		"BFD at its least":                        {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {hops: Multi, transmitIntervalMilliseconds: 10, receiveIntervalMilliseconds: 10, detectMultiplier: 2, minimumTTL: 1}}`, nil},
+		"BFD at its most":                         {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {hops: Multi, transmitIntervalMilliseconds: 60000, receiveIntervalMilliseconds: 60000, detectMultiplier: 255, minimumTTL: 254}}`, nil},
+		"BFD over a multihop session":             {`{peerIP: 192.168.1.1, asNumber: 1, ebgpMultihopTTL: 2, bfd: {minimumTTL: 253}}`, nil},
+		"BFD with a link-local peer":              {`{peerIP: "fe80::1", interface: eth0, asNumber: 1, ebgpMultihopTTL: 2, bfd: {}}`, nil},
+		"BFD numbers too small":                   {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {hops: Multi, transmitIntervalMilliseconds: 9, receiveIntervalMilliseconds: 9, detectMultiplier: 1, minimumTTL: -1}}`, []string{"spec.bfd.detectMultiplier", "spec.bfd.minimumTTL", "spec.bfd.receiveIntervalMilliseconds", "spec.bfd.transmitIntervalMilliseconds"}},
+		"BFD numbers too great":                   {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {hops: Multi, transmitIntervalMilliseconds: 60001, receiveIntervalMilliseconds: 60001, detectMultiplier: 256, minimumTTL: 255}}`, []string{"spec.bfd.detectMultiplier", "spec.bfd.minimumTTL", "spec.bfd.receiveIntervalMilliseconds", "spec.bfd.transmitIntervalMilliseconds"}},
+		"BFD over an unknown distance":            {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {hops: Far}}`, []string{"spec.bfd.hops"}},
+		"a minimum TTL for one hop":               {`{peerIP: 192.168.1.1, asNumber: 1, bfd: {minimumTTL: 254}}`, []string{"spec.bfd.minimumTTL"}},
+		"a minimum TTL for one hop that is named": {`{peerIP: 192.168.1.1, asNumber: 1, ebgpMultihopTTL: 2, bfd: {hops: Single, minimumTTL: 254}}`, []string{"spec.bfd.minimumTTL"}},
+		"a link-local peer far away":              {`{peerIP: "fe80::1", interface: eth0, asNumber: 1, bfd: {hops: Multi}}`, []string{"spec.bfd.hops"}},
+		"link-local with its interface":           {`{peerIP: "fe80::1", interface: eth0, asNumber: 1}`, nil},
+		"IPv4 link-local needs none":              {`{peerIP: 169.254.0.1, asNumber: 1}`, nil},
+		"link-local without interface":            {`{peerIP: "fe80::1", asNumber: 1}`, []string{"spec.interface"}},
+		"an interface in vain":                    {`{peerIP: 192.168.1.1, interface: eth0, asNumber: 1}`, []string{"spec.interface"}},
+		"an interface that is a path":             {`{peerIP: "fe80::1", interface: ../eth0, asNumber: 1}`, []string{"spec.interface"}},
+		"no address and no AS":                    {`{}`, []string{"spec.asNumber", "spec.peerIP"}},
+		"a zone":                                  {`{peerIP: "fe80::1%eth0", asNumber: 1}`, []string{"spec.peerIP"}},
+		"an IPv4-mapped address":                  {`{peerIP: "::ffff:192.168.1.1", asNumber: 1}`, []string{"spec.peerIP"}},
+		"multicast":                               {`{peerIP: "ff02::1", asNumber: 1}`, []string{"spec.peerIP"}},
+		"no host":                                 {`{peerIP: 0.0.0.0, asNumber: 1}`, []string{"spec.peerIP"}},
+		"reserved AS numbers":                     {`{peerIP: 192.168.1.1, asNumber: 23456, localASNumber: 23456}`, []string{"spec.asNumber", "spec.localASNumber"}},
+		"AS numbers of five bytes":                {`{peerIP: 192.168.1.1, asNumber: 4294967296, localASNumber: 4294967296}`, []string{"spec.asNumber", "spec.localASNumber"}},
 		"numbers that are too great": {
 			`{peerIP: 192.168.1.1, asNumber: 1, peerPort: 65536, holdTimeSeconds: 65536, connectRetryTimeSeconds: 65536,
 			ebgpMultihopTTL: 256, gracefulRestart: {restartTimeSeconds: 4096}}`,
@@ -327,4 +338,24 @@ func TestBlocksAreReadWithTheirPlaces(t *testing.T) {
 		"serviceClusterIPs spec.serviceClusterIPs[0].cidr 10.49.0.0/16",
 		"serviceLoadBalancerIPs spec.serviceLoadBalancerIPs[1].cidr 2001:db8:4::/64",
 	})
+}
+
+func TestBFDThatIsFasterThanNodesAre(t *testing.T) {
+	for name, row := range map[string]struct {
+		bfd      string
+		warnings []string
+	}{
+		"the defaults":      {`{}`, nil},
+		"just slow enough":  {`{transmitIntervalMilliseconds: 50, receiveIntervalMilliseconds: 75, detectMultiplier: 3}`, nil},
+		"just too fast":     {`{transmitIntervalMilliseconds: 49}`, []string{"spec.bfd.transmitIntervalMilliseconds: 49 ms x detectMultiplier 3 is 147 ms, and a busy node or router may be that late, so that a sound path is taken for a failed one: 150 ms and more is safe, 300 ms x 3 is usual"}},
+		"both ways":         {`{transmitIntervalMilliseconds: 10, receiveIntervalMilliseconds: 74, detectMultiplier: 2}`, []string{"spec.bfd.transmitIntervalMilliseconds: 10 ms x detectMultiplier 2 is 20 ms, and a busy node or router may be that late, so that a sound path is taken for a failed one: 150 ms and more is safe, 300 ms x 3 is usual", "spec.bfd.receiveIntervalMilliseconds: 74 ms x detectMultiplier 2 is 148 ms, and a busy node or router may be that late, so that a sound path is taken for a failed one: 150 ms and more is safe, 300 ms x 3 is usual"}},
+		"with many packets": {`{transmitIntervalMilliseconds: 10, detectMultiplier: 15}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			peer := parse[v1alpha1.BGPPeer](t, `{spec: {peerIP: 192.168.1.1, asNumber: 1, bfd: `+row.bfd+`}}`)
+			found := validate.Peer(peer)
+			expect(t, "warnings", found.Warnings, row.warnings)
+			expect(t, "errors", fields(found.Errors), nil)
+		})
+	}
 }

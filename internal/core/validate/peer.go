@@ -38,6 +38,7 @@ func Peer(peer *v1alpha1.BGPPeer) Findings {
 		oneOf(&f, at.Child("addressFamilies").Index(i), family, v1alpha1.IPv4, v1alpha1.IPv6)
 	}
 	f.gracefulRestart(at.Child("gracefulRestart"), spec.GracefulRestart)
+	f.bfd(at.Child("bfd"), spec)
 	f.export(at.Child("export"), spec)
 	return f.inOrder()
 }

@@ -75,8 +75,8 @@ func (k Kind) Files(router topology.Host) (map[string]string, error) {
 		names = map[string]string{"/etc/bird/bird.conf": "bird.conf"}
 	case FRR:
 		names = map[string]string{
-			"/etc/frr/zebra.conf": "zebra.conf", "/etc/frr/bgpd.conf": "bgpd.conf", "/etc/frr/vtysh.conf": "vtysh.conf",
-			"/etc/group": "group",
+			"/etc/frr/zebra.conf": "zebra.conf", "/etc/frr/bgpd.conf": "bgpd.conf", "/etc/frr/bfdd.conf": "bfdd.conf",
+			"/etc/frr/vtysh.conf": "vtysh.conf", "/etc/group": "group",
 		}
 	case OpenBGPD:
 		names = map[string]string{"/etc/bgpd.conf": "openbgpd.conf"}
@@ -141,6 +141,7 @@ func (k Kind) Part(name string) part.Part {
 		p.Processes = []part.Process{
 			{Args: append([]string{"/usr/lib/frr/zebra"}, options...), ReadyFile: k.RunDir() + "/zserv.api"},
 			{Args: append([]string{"/usr/lib/frr/bgpd"}, options...), ReadyFile: k.RunDir() + "/bgpd.vty"},
+			{Args: append([]string{"/usr/lib/frr/bfdd"}, options...), ReadyFile: k.RunDir() + "/bfdd.vty"},
 		}
 	case OpenBGPD:
 		p.Processes = []part.Process{{Args: []string{"bgpd", "-d", "-v"}, ReadyFile: k.RunDir() + "/bgpd.sock.0"}}
