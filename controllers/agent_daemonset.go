@@ -30,6 +30,13 @@ func agentDaemonSet(owner *appsv1.Deployment, agent config.Agent) (*appsv1.Daemo
 	container := &pod.Containers[0]
 	container.Image = agent.Image
 	container.Args = []string{"--log-level=" + agent.LogLevel}
+	// What is left out is the agent's own default.
+	if url := agent.ServiceProxy.HealthURL; url != "" {
+		container.Args = append(container.Args, "--service-proxy-health-url="+url)
+	}
+	if wait := agent.ServiceProxy.WaitSeconds; wait != nil {
+		container.Args = append(container.Args, fmt.Sprintf("--service-proxy-wait=%ds", *wait))
+	}
 	if agent.Resources != nil {
 		container.Resources = *agent.Resources
 	}

@@ -120,6 +120,15 @@ type BGPConfigurationSpec struct {
 	// sessions.
 	// +optional
 	ExternalIPPolicy ExternalIPPolicy `json:"externalIPPolicy,omitempty"`
+
+	// serviceLoopPrevention is what a node does with a packet for an address
+	// inside an aggregate that it advertises where no Service claims the packet and
+	// it would go back to the network that it came from, from where it would return
+	// until its TTL ends: Drop drops it, Reject drops it and answers with ICMP port
+	// unreachable, as kube-proxy does for a Service without endpoints, Disabled lets
+	// it go. Defaults to Drop. Changing it does nothing to sessions.
+	// +optional
+	ServiceLoopPrevention LoopPrevention `json:"serviceLoopPrevention,omitempty"`
 }
 
 // GracefulShutdown says how a node leaves the routers for good.
@@ -227,6 +236,18 @@ const (
 	ExternalIPEnforce ExternalIPPolicy = "Enforce"
 	ExternalIPWarn    ExternalIPPolicy = "Warn"
 	ExternalIPIgnore  ExternalIPPolicy = "Ignore"
+)
+
+// LoopPrevention is what a node does with a packet that would loop between it
+// and a router.
+// +kubebuilder:validation:Enum=Drop;Reject;Disabled
+type LoopPrevention string
+
+// What becomes of packets that would loop.
+const (
+	LoopPreventionDrop     LoopPrevention = "Drop"
+	LoopPreventionReject   LoopPrevention = "Reject"
+	LoopPreventionDisabled LoopPrevention = "Disabled"
 )
 
 // BGPConfigurationStatus is what the nodes make of a configuration.

@@ -21,7 +21,7 @@ type BGPNodeStatus struct {
 	// +optional
 	AgentVersion string `json:"agentVersion,omitempty"`
 
-	// conditions is Ready.
+	// conditions are Ready and LoopsPrevented.
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=type

@@ -38,9 +38,15 @@ const (
 	// ConditionReady says that a node advertises what it should on all of its sessions: on BGPNode.
 	//
 	// True: AllEstablished, FamilyNotNegotiated, ExportIgnored, PrependIgnored. False: Draining, NodeExcluded,
-	// NoConfiguration, NoPeers,
-	// SessionsDown, RouterIDConflict, Invalid. Unknown: Pending.
+	// NoConfiguration, NoPeers, SessionsDown, RouterIDConflict, Invalid, WaitingForServiceProxy, SpeakingFromSavedState.
+	// Unknown: Pending.
 	ConditionReady ConditionType = "Ready"
+
+	// ConditionLoopsPrevented says that packets for addresses that no Service has, inside the aggregates that a node
+	// advertises, end on the node and do not go back to the router: on BGPNode.
+	//
+	// True: RulesInPlace, NoAggregates. False: PreventionDisabled, PreventionFailed. Unknown: Pending.
+	ConditionLoopsPrevented ConditionType = "LoopsPrevented"
 )
 
 // ConditionReason is the reason of a condition: why its status is what it is.
@@ -114,6 +120,23 @@ const (
 	// ReasonNodeExcluded: the node is out of service and advertises nothing. The message says which label, or what else,
 	// took it out.
 	ReasonNodeExcluded ConditionReason = "NodeExcluded"
+	// ReasonWaitingForServiceProxy: the node has just booted, and the agent opens no session before kube-proxy is healthy or
+	// has been waited for long enough; see the manager's configuration, agent.serviceProxy.
+	ReasonWaitingForServiceProxy ConditionReason = "WaitingForServiceProxy"
+	// ReasonSpeakingFromSavedState: the agent could not read everything from the API server since it started, and advertises
+	// what the agent before it did; see that it reaches the API server, and may read what it needs.
+	ReasonSpeakingFromSavedState ConditionReason = "SpeakingFromSavedState"
+
+	// ReasonRulesInPlace: the node's nftables hold the rules.
+	ReasonRulesInPlace ConditionReason = "RulesInPlace"
+	// ReasonNoAggregates: the node advertises no aggregate, so nothing can loop and there are no rules.
+	ReasonNoAggregates ConditionReason = "NoAggregates"
+	// ReasonPreventionDisabled: serviceLoopPrevention is Disabled.
+	ReasonPreventionDisabled ConditionReason = "PreventionDisabled"
+	// ReasonPreventionFailed: the rules could not be put in place, which is tried again; the message says why. BGP does not
+	// depend on them.
+	ReasonPreventionFailed ConditionReason = "PreventionFailed"
+
 	// ReasonRouterIDConflict: another node has the same router ID; give one of the two its own in an overlay.
 	ReasonRouterIDConflict ConditionReason = "RouterIDConflict"
 )

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -43,6 +44,8 @@ type options struct {
 	kubeletAddress             string
 	logLevel                   slog.Level
 	logFormat                  string
+	serviceProxyHealthURL      string
+	serviceProxyWait           time.Duration
 }
 
 func main() {
@@ -70,6 +73,10 @@ func parse() options {
 		"address where this node's kubelet serves /healthz: an agent that is ended together with its kubelet takes the host to shut down; \"\" for never")
 	flag.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest level that is logged: error, warn, info or debug (debug-4 shows the wire)")
 	flag.StringVar(&o.logFormat, "log-format", string(logging.JSON), "format of the log on standard error: json or text")
+	flag.StringVar(&o.serviceProxyHealthURL, "service-proxy-health-url", "http://127.0.0.1:10256/healthz",
+		"where kube-proxy says that it is healthy: on the first start after a boot no session is opened before it answers 200")
+	flag.DurationVar(&o.serviceProxyWait, "service-proxy-wait", 30*time.Second,
+		"how long the first start after a boot waits for that; 0 does not wait, for where something else replaces kube-proxy")
 	flag.Parse()
 	return o
 }
@@ -81,6 +88,12 @@ func (o options) validate() error {
 	}
 	if o.namespace == "" {
 		errs = append(errs, errors.New("no namespace: set --namespace, or POD_NAMESPACE from the pod's metadata.namespace"))
+	}
+	if u, err := url.Parse(o.serviceProxyHealthURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		errs = append(errs, fmt.Errorf("--service-proxy-health-url %q: want a URL such as http://127.0.0.1:10256/healthz", o.serviceProxyHealthURL))
+	}
+	if o.serviceProxyWait < 0 {
+		errs = append(errs, fmt.Errorf("--service-proxy-wait %s: want 0 or more", o.serviceProxyWait))
 	}
 	return errors.Join(errs...)
 }
@@ -140,11 +153,13 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	loop := metrics.NewLoop(registry)
 	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
 	bgpNode, secrets := clients.BGPNode(o.node), clients.Secrets(o.namespace, inputs.Push)
+	beside := newHost(o, log, registry, loop, marker)
 	host := kubelet.New(o.kubeletAddress)
 	a := agent.New(agent.Config{
 		Node: o.node, Namespace: o.namespace, Version: version.Version(), Log: log,
 		Inputs: inputs, Secrets: secrets, Speaker: speaker, Marker: marker, Warnings: warnings, Metrics: loop,
 		Workload: clients.DaemonSet(o.namespace, o.daemonSet), Host: host, BGPNode: bgpNode,
+		ServiceProxy: serviceProxy(o, preserved), Loops: beside.loops, Keeper: beside.keeper,
 	})
 	reporter := &agent.Reporter{Agent: a, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: a, Lease: clients.Lease(o.namespace, o.node), Log: log}
@@ -175,6 +190,8 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	group.Go(func() error { reporter.Run(working); return nil })
 	group.Go(func() error { heartbeat.Run(working); return nil })
 	group.Go(func() error { host.Run(working); return nil })
+	group.Go(func() error { beside.loops.Run(working); return nil })
+	group.Go(func() error { beside.keeper.Run(working); return nil })
 	return group.Wait()
 }
 

@@ -33,7 +33,7 @@ func TestDaemonSet(t *testing.T) {
 		t.Errorf("capabilities are %v", security.Capabilities)
 	}
 	// What each is for stands in the manifest.
-	if add := []corev1.Capability{"NET_BIND_SERVICE"}; !slices.Equal(security.Capabilities.Add, add) {
+	if add := []corev1.Capability{"NET_ADMIN", "NET_BIND_SERVICE"}; !slices.Equal(security.Capabilities.Add, add) {
 		t.Errorf("adds capabilities %v, want %v", security.Capabilities.Add, add)
 	}
 	if security.ReadOnlyRootFilesystem == nil || !*security.ReadOnlyRootFilesystem ||

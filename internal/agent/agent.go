@@ -13,6 +13,7 @@ import (
 	"github.com/herald-network/herald/internal/core/drain"
 	"github.com/herald-network/herald/internal/core/intent"
 	"github.com/herald-network/herald/internal/core/plan"
+	"github.com/herald-network/herald/internal/core/saved"
 	"github.com/herald-network/herald/internal/metrics"
 	"github.com/herald-network/herald/internal/speaker"
 )
@@ -49,6 +50,11 @@ type Config struct {
 	Marker                   Marker
 	Workload                 Workload
 	Host                     Host
+	// ServiceProxy is waited for before the first session.
+	ServiceProxy ServiceProxy
+	// Loops ends packets that would loop, and Keeper saves what is advertised; both run beside the agent.
+	Loops  *LoopGuard
+	Keeper *Keeper
 	// BGPNode gets the last status of an agent that leaves for good; until then the Reporter writes it.
 	BGPNode NodeStatus
 	// Warnings takes what people should be told by an event.
@@ -82,8 +88,13 @@ type Agent struct {
 	again *time.Timer
 	// owed are steps for routes that the speaker failed to carry out, until it does.
 	owed []plan.Step
-	// hasSpoken says that the speaker has had the first full set of routes.
-	hasSpoken bool
+	// hasSpoken says that the speaker has had the first full set of routes, isMarked that the boot marker says so.
+	hasSpoken, isMarked bool
+	// proxy is closed once sessions may be opened, and nil from then on.
+	proxy <-chan struct{}
+	// lateSync is when everything should be known, and saved what the speaker runs with until everything is known; nil where that is nothing, and once it is.
+	lateSync *time.Timer
+	saved    *saved.State
 	// secretsBy is until when an agent that has not spoken waits for Secrets; zero before it began to wait.
 	secretsBy time.Time
 	retry     *time.Timer
@@ -92,7 +103,7 @@ type Agent struct {
 
 // New returns an agent that says nothing until it runs and knows everything.
 func New(config Config) *Agent {
-	return &Agent{
+	a := &Agent{
 		Config:    config,
 		questions: make(chan func()),
 		changed:   make(chan struct{}, 1),
@@ -100,12 +111,17 @@ func New(config Config) *Agent {
 		table:     advertise.NewTable(),
 		retry:     stoppedTimer(),
 		again:     stoppedTimer(),
+		lateSync:  stoppedTimer(),
 		sessions:  map[string]bgp.Session{},
 	}
+	a.Loops.changed = a.nudge
+	return a
 }
 
 // Run does what the inputs ask for until the context ends, and then leaves the routers as the occasion demands: see leave.
 func (a *Agent) Run(ctx context.Context) error {
+	a.proxy = a.awaitProxy(ctx)
+	a.lateSync.Reset(syncPatience)
 	for a.next(ctx, ctx.Done()) {
 	}
 	return a.leave(context.WithoutCancel(ctx))
@@ -122,6 +138,12 @@ func (a *Agent) next(ctx context.Context, done <-chan struct{}) bool {
 		a.turn(ctx)
 	case <-a.again.C:
 		a.turn(ctx)
+	case <-a.proxy:
+		a.proxy = nil
+		a.turn(ctx)
+	case <-a.lateSync.C:
+		a.guarded(func() { a.speakFromSaved(ctx) })
+		a.nudge()
 	case <-a.Speaker.Changed():
 		a.guard(a.noteSessions)
 		a.nudge()
@@ -140,7 +162,11 @@ func stoppedTimer() *time.Timer {
 // StatusChanged receives a nudge when the status may have changed.
 func (a *Agent) StatusChanged() <-chan struct{} { return a.changed }
 
+// nudge says that the status may have changed. It says nothing before the guard against loops does: there is no status yet.
 func (a *Agent) nudge() {
+	if !a.Loops.hasTried() {
+		return
+	}
 	select {
 	case a.changed <- struct{}{}:
 	default:

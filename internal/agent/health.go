@@ -27,8 +27,13 @@ func (a *Agent) Ready(ctx context.Context) error {
 // missing says what the loop waits for before it speaks.
 func (a *Agent) missing() error {
 	switch unknown := a.objects.unknown; {
+	case len(unknown) > 0 && a.saved != nil:
+		// Not ready, lest a rollout goes on to the next node although this one can't read what it needs.
+		return fmt.Errorf("speaking from saved state, not read yet: %v", unknown)
 	case len(unknown) > 0:
 		return fmt.Errorf("not read yet: %v", unknown)
+	case a.proxy != nil:
+		return errWaitingForProxy
 	case !a.hasSpoken:
 		return errNotReady
 	}

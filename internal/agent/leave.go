@@ -75,7 +75,8 @@ func (a *Agent) leaveForGood(ctx context.Context, cause string) error {
 
 	closing, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	if err := errors.Join(a.Speaker.Close(closing, speaker.WithdrawRoutes), a.Marker.Clear(), a.lastStatus(ctx)); err != nil {
+	err := errors.Join(a.Speaker.Close(closing, speaker.WithdrawRoutes), a.Marker.Clear(), a.Keeper.discard(), a.Loops.remove())
+	if err := errors.Join(err, a.lastStatus(ctx)); err != nil {
 		return fmt.Errorf("leave: %w", err)
 	}
 	return nil

@@ -12,7 +12,9 @@ import (
 
 // objects are the API objects that the node's intent is made of; Services and EndpointSlices go straight to the table.
 type objects struct {
-	node           intent.Node
+	node intent.Node
+	// hasNode says that the API server has told of the node.
+	hasNode        bool
 	configurations map[string]*v1alpha1.BGPConfiguration
 	peers          map[string]*v1alpha1.BGPPeer
 	passwords      intent.Passwords
@@ -87,6 +89,7 @@ func (o *objects) setNode(e input.Node) {
 		o.node.Deleting = true
 		return
 	}
+	o.hasNode = true
 	before := o.node
 	o.node = *e.Node
 	o.node.ShuttingDown = o.node.ShuttingDown || e.Silent && before.ShuttingDown

@@ -128,10 +128,10 @@ func TestAChangeThatAsksForNoStepIsReportedToo(t *testing.T) {
 	inBubble(t, func(w *world) {
 		defer w.report()()
 		w.hearAll(tor(), node())
-		w.Expect(w.bgpNode.stands().Conditions).To(ConsistOf(HaveField("Reason", "NoConfiguration")))
+		w.Expect(w.bgpNode.stands().Conditions).To(ContainElement(HaveField("Reason", "NoConfiguration")))
 		pass(2 * time.Second)
 		w.hear(blocks())
-		w.Expect(w.bgpNode.stands().Conditions).To(ConsistOf(HaveField("Reason", "SessionsDown")))
+		w.Expect(w.bgpNode.stands().Conditions).To(ContainElement(HaveField("Reason", "SessionsDown")))
 	})
 }
 

@@ -41,9 +41,9 @@ func (a *Agent) Status(ctx context.Context) (v1alpha1.BGPNodeStatus, error) {
 	return *status, nil
 }
 
-// status returns the status; nil before the first turn that was carried out.
+// status returns the status; nil before the first turn that was carried out, and before the rules against loops were tried.
 func (a *Agent) status() *v1alpha1.BGPNodeStatus {
-	if !a.hasSpoken {
+	if !a.hasSpoken || !a.Loops.hasTried() {
 		return nil
 	}
 	observed := a.Speaker.Observe()
@@ -52,7 +52,7 @@ func (a *Agent) status() *v1alpha1.BGPNodeStatus {
 		ASNumber:       int64(a.intent.ASN),
 		RouterID:       a.intent.RouterID.String(),
 		AgentVersion:   a.Version,
-		Conditions:     []metav1.Condition{a.readiness(observed)},
+		Conditions:     []metav1.Condition{a.readiness(observed), a.Loops.condition(a.intent.LoopPrevention)},
 		Sessions:       nodeSessions(a.intent, observed, a.leavingCause()),
 		Routes:         v1alpha1.RouteCounts{IPv4: int32(observed.RoutesIPv4), IPv6: int32(observed.RoutesIPv6)},
 		Advertisements: nodeAdvertisements(sent),
@@ -163,9 +163,19 @@ func (a *Agent) readiness(observed bgp.Speaker) metav1.Condition {
 	case outOfService:
 		return notReady(v1alpha1.ReasonNodeExcluded, a.leavingCause())
 	default:
-		return serviceability(a.intent, observed)
 	}
+	switch {
+	case a.saved != nil:
+		return notReady(v1alpha1.ReasonSpeakingFromSavedState, fmt.Sprintf(
+			"the agent started and could not read everything yet (%v): it advertises what the agent before it did", a.objects.unknown))
+	case a.proxy != nil && len(a.intent.Peers) > 0:
+		return notReady(v1alpha1.ReasonWaitingForServiceProxy, errWaitingForProxy.Error())
+	}
+	return serviceability(a.intent, observed)
 }
+
+// errWaitingForProxy says why no session is opened yet.
+var errWaitingForProxy = errors.New("the node has just booted, and sessions wait for its service proxy to be healthy")
 
 // serviceability is the condition Ready of a node in service.
 func serviceability(want intent.Intent, observed bgp.Speaker) metav1.Condition {

@@ -26,6 +26,9 @@ func TestStatusOfANodeThatDoesItsWork(t *testing.T) {
 			ASNumber: 64512, RouterID: "192.168.1.11", AgentVersion: "v1",
 			Conditions: []metav1.Condition{{
 				Type: "Ready", Status: metav1.ConditionTrue, Reason: "AllEstablished", Message: "every session is established",
+			}, {
+				Type: "LoopsPrevented", Status: metav1.ConditionTrue, Reason: "RulesInPlace",
+				Message: "the nftables table inet herald holds the rules",
 			}},
 			Sessions: []v1alpha1.NodeSession{{
 				Peer: "tor", PeerUID: "uid-of-tor", PeerGeneration: 1,

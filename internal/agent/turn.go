@@ -10,6 +10,7 @@ import (
 
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/loopguard"
 	"github.com/herald-network/herald/internal/core/plan"
 	"github.com/herald-network/herald/internal/logkey"
 )
@@ -23,21 +24,29 @@ func (a *Agent) turn(ctx context.Context) {
 		a.guard(func() { a.objects.take(event, a.table) })
 	}
 	if !a.objects.areKnown() {
+		if a.saved != nil {
+			a.saySaved(ctx)
+		}
 		return
 	}
-	sound := a.guard(func() {
+	a.guarded(func() {
 		start := time.Now()
 		steps := a.decide(start)
 		if a.awaitsSecrets() {
 			return
 		}
+		a.tell()
 		a.Metrics.Compute.Observe(time.Since(start).Seconds())
 		a.run(ctx, steps)
 	})
-	if !sound {
+	a.nudge()
+}
+
+// guarded does work that is tried again in another turn where a bug ended it.
+func (a *Agent) guarded(work func()) {
+	if !a.guard(work) {
 		a.retry.Reset(retryAfter)
 	}
-	a.nudge()
 }
 
 // decide returns the steps from what the speaker does to what it should do. What changed in one Service costs that Service
@@ -45,8 +54,8 @@ func (a *Agent) turn(ctx context.Context) {
 func (a *Agent) decide(now time.Time) []plan.Step {
 	reconfigured := a.objects.reconfigured
 	if reconfigured {
-		// A bug in here stops nothing that runs, and where nothing runs yet it does not pass for an empty configuration.
-		a.objects.reconfigured = !a.hasSpoken
+		// A bug in here stops nothing that runs, and where nothing was decided yet it does not pass for an empty configuration.
+		a.objects.reconfigured = !a.hasSpoken || a.saved != nil
 		a.intent = intent.For(a.objects.input())
 		a.followSecrets()
 	}
@@ -58,9 +67,35 @@ func (a *Agent) decide(now time.Time) []plan.Step {
 		a.objects.reconfigured = false
 	}
 	changes := a.table.TakeChanges()
+	if a.saved != nil {
+		changes = sinceSaved(*a.saved, changes)
+		a.saved = nil
+		a.Metrics.FromSaved.Set(0)
+	}
 	routes := plan.Routes(changes.Advertise, changes.Withdraw)
 	a.owed = append(without(a.owed, routes), routes...)
-	return plan.Order(a.owed, plan.Peers(runningPeers(observed), a.farewell.Peers))
+	return a.steps(observed)
+}
+
+// tell tells those who run beside the loop what was decided. Peers that leave still send packets here, but the next agent
+// does not take leave of them.
+func (a *Agent) tell() {
+	guard := loopguard.For(a.intent.LoopPrevention, a.advertised(), a.farewell.Peers)
+	a.Loops.set(guard)
+	a.Keeper.note(a.objects.node, a.intent, guard, a.owed)
+}
+
+// steps returns the steps for routes that are owed, and those to the peers that shall run: to none while the service proxy
+// is waited for.
+func (a *Agent) steps(observed bgp.Speaker) []plan.Step {
+	peers := a.farewell.Peers
+	switch {
+	case a.proxy != nil:
+		peers = nil
+	case a.saved != nil:
+		peers = a.saved.Peers
+	}
+	return plan.Order(a.owed, plan.Peers(runningPeers(observed), peers))
 }
 
 // run has the speaker carry out the steps. Routes come before peers, and the first run of all has every route, so a
@@ -80,8 +115,9 @@ func (a *Agent) run(ctx context.Context, steps []plan.Step) {
 	}
 	a.owed = nil
 	a.enterPhase()
-	if !a.hasSpoken {
-		a.hasSpoken = true
+	a.hasSpoken = true
+	if a.proxy == nil && !a.isMarked {
+		a.isMarked = true
 		if err := a.Marker.Set(); err != nil {
 			a.Log.Error(err, "Marking this boot, a restart of the agent will look like a reboot to routers")
 		}

@@ -3,7 +3,10 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,7 +23,9 @@ import (
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/intent"
+	"github.com/herald-network/herald/internal/core/loopguard"
 	"github.com/herald-network/herald/internal/core/plan"
+	"github.com/herald-network/herald/internal/core/saved"
 	"github.com/herald-network/herald/internal/metrics"
 	"github.com/herald-network/herald/internal/speaker"
 	"github.com/herald-network/herald/internal/speaker/speakertest"
@@ -41,6 +46,9 @@ type world struct {
 	registry *prometheus.Registry
 	loop     *metrics.Loop
 	warnings chan agent.Warning
+	firewall *firewall
+	uplinks  *uplinks
+	file     *file
 	secrets  *secrets
 
 	// stop ends the agent as SIGTERM does, and returns what it ended with.
@@ -49,6 +57,14 @@ type world struct {
 
 // inBubble runs a story about an agent that has just started; wrap, where given, comes between it and the fake speaker.
 func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) speaker.Speaker) {
+	t.Helper()
+	inBubbleWith(t, func(*world, *agent.Config) {}, story, wrap...)
+}
+
+// inBubbleWith is inBubble for an agent that starts after something has happened.
+func inBubbleWith(
+	t *testing.T, before func(*world, *agent.Config), story func(w *world), wrap ...func(speaker.Speaker) speaker.Speaker,
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
@@ -62,6 +78,9 @@ func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) 
 			bgpNode:  &nodeStatus{},
 			registry: prometheus.NewRegistry(),
 			warnings: make(chan agent.Warning, 10),
+			firewall: &firewall{},
+			uplinks:  &uplinks{names: []string{"eth0"}, changed: make(chan struct{}, 1)},
+			file:     &file{err: fs.ErrNotExist},
 			secrets:  &secrets{},
 		}
 		w.loop = metrics.NewLoop(w.registry)
@@ -69,17 +88,27 @@ func inBubble(t *testing.T, story func(w *world), wrap ...func(speaker.Speaker) 
 		for _, with := range wrap {
 			spoken = with(spoken)
 		}
-		w.agent = agent.New(agent.Config{
+		loops := agent.NewLoopGuard(w.firewall, w.uplinks, metrics.NewLoopPrevention(w.registry, w.firewall.packets), logr.Discard())
+		keeper := agent.NewKeeper(w.file, w.loop, logr.Discard())
+		config := agent.Config{
 			Node: "node-1", Namespace: "herald-system", Version: "v1", Log: logr.Discard(),
 			Inputs: w.inputs, Secrets: w.secrets, Speaker: spoken, Marker: w.marker, Workload: w.workload, Host: w.host,
 			BGPNode:  w.bgpNode,
-			Warnings: w.warnings, Metrics: w.loop,
-		})
+			Warnings: w.warnings, Metrics: w.loop, Loops: loops, Keeper: keeper,
+		}
+		before(w, &config)
+		w.agent = agent.New(config)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
+		var beside sync.WaitGroup
+		working, rest := context.WithCancel(t.Context())
+		beside.Go(func() { loops.Run(working) })
+		beside.Go(func() { keeper.Run(working) })
 		go func() { ended <- w.agent.Run(ctx) }()
 		w.stop = sync.OnceValue(func() error {
 			cancel()
+			defer beside.Wait()
+			defer rest()
 			return <-ended
 		})
 		defer func() { w.Expect(w.stop()).To(Succeed()) }()
@@ -135,7 +164,7 @@ func (w *world) status() v1alpha1.BGPNodeStatus {
 	return status
 }
 
-// counter returns the value of a counter without labels.
+// counter returns the value of a counter with at most one series.
 func (w *world) counter(name string) float64 {
 	families, err := w.registry.Gather()
 	w.Expect(err).NotTo(HaveOccurred())
@@ -161,9 +190,12 @@ type workload struct {
 	hasLeft bool
 	err     error
 	after   time.Duration
+	// asked are the labels that it was last asked about.
+	asked map[string]string
 }
 
-func (w *workload) HasLeft(ctx context.Context, _ map[string]string) (bool, error) {
+func (w *workload) HasLeft(ctx context.Context, labels map[string]string) (bool, error) {
+	w.asked = labels
 	select {
 	case <-ctx.Done():
 		return false, ctx.Err()
@@ -217,6 +249,124 @@ func (f *flaky) Run(ctx context.Context, steps []plan.Step) error {
 		return errors.New("the engine is busy")
 	}
 	return f.Speaker.Run(ctx, steps)
+}
+
+// firewall remembers the rules, and fails as a test says.
+type firewall struct {
+	mu      sync.Mutex
+	guard   loopguard.Guard
+	uplinks []string
+	err     error
+	applied int
+}
+
+func (f *firewall) Apply(guard loopguard.Guard, uplinks []string) (changed bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.applied++
+	if f.err != nil {
+		return false, f.err
+	}
+	changed = !f.guard.Equal(guard) || !slices.Equal(f.uplinks, uplinks)
+	f.guard, f.uplinks = guard, uplinks
+	return changed, nil
+}
+
+// rules returns what stands, in words: the mode, the blocks and the uplinks.
+func (f *firewall) rules() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Sprint(f.guard.Mode, f.guard.Blocks, f.uplinks)
+}
+
+// change changes the fake as somebody else would.
+func (f *firewall) change(how func(f *firewall)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	how(f)
+}
+
+func (f *firewall) packets() (map[netip.Prefix]uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	packets := map[netip.Prefix]uint64{}
+	for _, block := range f.guard.Blocks {
+		packets[block] = 7
+	}
+	return packets, f.err
+}
+
+// uplinks are the names of interfaces, whatever the addresses.
+type uplinks struct {
+	mu      sync.Mutex
+	names   []string
+	asked   []netip.Addr
+	err     error
+	changed chan struct{}
+}
+
+func (u *uplinks) Find(addresses []netip.Addr) ([]string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.asked = addresses
+	return u.names, u.err
+}
+
+func (u *uplinks) Follow(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (u *uplinks) Changed() <-chan struct{} { return u.changed }
+
+// become changes the interfaces, and says so.
+func (u *uplinks) become(err error, names ...string) {
+	u.mu.Lock()
+	u.names, u.err = names, err
+	u.mu.Unlock()
+	u.changed <- struct{}{}
+}
+
+// file is a saved state that is encoded as the real one is.
+type file struct {
+	mu     sync.Mutex
+	text   []byte
+	err    error
+	writes int
+}
+
+var whose = saved.Identity{Node: "node-1", Boot: "this"}
+
+func (f *file) Load() (saved.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return saved.State{}, f.err
+	}
+	return saved.Decode(f.text, whose)
+}
+
+func (f *file) Save(state saved.State) (err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.writes++
+	f.text, err = saved.Encode(state, whose)
+	f.err = err
+	return err
+}
+
+func (f *file) Remove() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.text, f.err = nil, fs.ErrNotExist
+	return nil
+}
+
+// written returns how often the file was written.
+func (f *file) written() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.writes
 }
 
 // Objects of the stories.
@@ -276,4 +426,12 @@ func endpointHere(service string) input.Slice {
 			Service: service, Family: bgp.IPv4, Endpoints: advertise.Endpoints{Ready: 1, ReadyHere: 1},
 		},
 	}
+}
+
+func prefixes(texts ...string) []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range texts {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,6 +54,31 @@ type Agent struct {
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 	// Resources of the agent's container. Absent: the requests of the DaemonSet's template, and no limits.
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+	// ServiceProxy is what an agent waits for before its first session after the node booted.
+	ServiceProxy ServiceProxy `json:"serviceProxy,omitzero"`
+}
+
+// ServiceProxy says how agents tell that the node forwards to Services: by kube-proxy's health, as a rule.
+type ServiceProxy struct {
+	// HealthURL answers 200 once the node forwards. Defaults to http://127.0.0.1:10256/healthz, which is kube-proxy's.
+	HealthURL string `json:"healthURL,omitempty"`
+	// WaitSeconds is how long it is waited for at most: 0 to 300, where 0 is not at all, as is right where a CNI replaces
+	// kube-proxy and serves nothing there. Defaults to 30.
+	WaitSeconds *int32 `json:"waitSeconds,omitempty"`
+}
+
+const maxServiceProxyWaitSeconds = 300
+
+func (p ServiceProxy) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	u, err := url.Parse(p.HealthURL)
+	if p.HealthURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		errs = append(errs, field.Invalid(path.Child("healthURL"), p.HealthURL, "must be a URL such as http://127.0.0.1:10256/healthz"))
+	}
+	if wait := p.WaitSeconds; wait != nil && (*wait < 0 || *wait > maxServiceProxyWaitSeconds) {
+		errs = append(errs, field.Invalid(path.Child("waitSeconds"), *wait, "must be 0, which does not wait, to 300"))
+	}
+	return errs
 }
 
 // Parse reads a configuration file. The error names each field that is unknown or has no sound value.
@@ -86,6 +112,7 @@ func (m Manager) validate() field.ErrorList {
 	for i, t := range m.Agent.Tolerations {
 		errs = append(errs, validateToleration(t, agent.Child("tolerations").Index(i))...)
 	}
+	errs = append(errs, m.Agent.ServiceProxy.validate(agent.Child("serviceProxy"))...)
 	modes := []CertificateMode{CertificatesManaged, CertificatesMounted}
 	if mode := m.Webhook.Certificates; !slices.Contains(modes, mode) {
 		errs = append(errs, field.NotSupported(field.NewPath("webhook", "certificates"), mode, modes))

@@ -20,6 +20,7 @@ agent:
   tolerations:
   - {operator: Exists, effect: NoSchedule}
   resources: {requests: {cpu: 10m, memory: 64Mi}}
+  serviceProxy: {healthURL: "http://127.0.0.1:9879/healthz", waitSeconds: 0}
 webhook:
   certificates: Mounted
 `))
@@ -29,6 +30,7 @@ webhook:
 	g.Expect(m.Agent.NodeSelector).To(Equal(map[string]string{"rack": "a"}))
 	g.Expect(m.Agent.Tolerations).To(ConsistOf(corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}))
 	g.Expect(m.Agent.Resources.Requests.Memory().String()).To(Equal("64Mi"))
+	g.Expect(m.Agent.ServiceProxy).To(Equal(config.ServiceProxy{HealthURL: "http://127.0.0.1:9879/healthz", WaitSeconds: new(int32(0))}))
 	g.Expect(m.Webhook.Certificates).To(Equal(config.CertificatesMounted))
 }
 
@@ -54,6 +56,9 @@ func TestParseRefuses(t *testing.T) {
 		"an operator that is none":      {"agent: {image: a, tolerations: [{key: a, operator: Exist}]}", `agent.tolerations[0].operator: Unsupported value: "Exist"`},
 		"an effect that is none":        {"agent: {image: a, tolerations: [{key: a, effect: Never}]}", `agent.tolerations[0].effect: Unsupported value: "Never"`},
 		"a toleration that says to all": {"agent: {image: a, tolerations: [{effect: NoExecute}]}", "must be Exists where key is empty"},
+		"a URL that is none":            {"agent: {image: a, serviceProxy: {healthURL: '127.0.0.1:10256'}}", `agent.serviceProxy.healthURL: Invalid value: "127.0.0.1:10256": must be a URL`},
+		"a wait that is too long":       {"agent: {image: a, serviceProxy: {waitSeconds: 301}}", "agent.serviceProxy.waitSeconds: Invalid value: 301: must be 0, which does not wait, to 300"},
+		"a wait before now":             {"agent: {image: a, serviceProxy: {waitSeconds: -1}}", "agent.serviceProxy.waitSeconds: Invalid value: -1"},
 		"a mode that does not exist":    {"{agent: {image: a}, webhook: {certificates: managed}}", `webhook.certificates: Unsupported value: "managed": supported values: "Managed", "Mounted"`},
 		"a value that Exists ignores":   {"agent: {image: a, tolerations: [{key: a, operator: Exists, value: b}]}", "must be empty where operator is Exists"},
 	} {

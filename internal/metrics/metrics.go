@@ -19,6 +19,10 @@ type Loop struct {
 	Draining prometheus.Gauge
 	// Panics counts bugs that the loop survived.
 	Panics prometheus.Counter
+	// Waiting is 1 while sessions wait for the service proxy, FromSaved while the agent speaks from saved state.
+	Waiting, FromSaved prometheus.Gauge
+	// SaveErrors counts failures to save the state.
+	SaveErrors prometheus.Counter
 	// StatusWrites counts writes of BGPNode's status, by result.
 	StatusWrites *prometheus.CounterVec
 }
@@ -53,6 +57,18 @@ func NewLoop(registry prometheus.Registerer) *Loop {
 			Name: "herald_panics_total",
 			Help: "Panics that the agent survived. Each is a bug: see the log.",
 		}),
+		Waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "herald_waiting_for_service_proxy",
+			Help: "1 while a node that has just booted opens no session because kube-proxy is not healthy yet, else 0.",
+		}),
+		FromSaved: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "herald_speaking_from_saved_state",
+			Help: "1 while the agent advertises what the agent before it did, since the API server has not told it everything, else 0.",
+		}),
+		SaveErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "herald_saved_state_errors_total",
+			Help: "Failures to save what is advertised, for an agent that starts while the API server is away; they are tried again.",
+		}),
 		StatusWrites: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "herald_status_writes_total",
 			Help: "Writes of the status of this node's BGPNode, by result.",
@@ -61,7 +77,7 @@ func NewLoop(registry prometheus.Registerer) *Loop {
 	for _, result := range []string{ResultSuccess, ResultError} {
 		l.StatusWrites.WithLabelValues(result)
 	}
-	registry.MustRegister(l.Compute, l.Apply, l.ApplyErrors, l.Draining, l.Panics, l.StatusWrites)
+	registry.MustRegister(l.Compute, l.Apply, l.ApplyErrors, l.Draining, l.Panics, l.Waiting, l.FromSaved, l.SaveErrors, l.StatusWrites)
 	return l
 }
 

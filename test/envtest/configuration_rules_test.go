@@ -24,6 +24,7 @@ spec:
   gracefulRestart: {mode: Enabled, restartTimeSeconds: 120}
   gracefulShutdown: {timeSeconds: 5}
   externalIPPolicy: Enforce
+  serviceLoopPrevention: Drop
 `
 
 const cidrMessage = "cidr must be an IPv4 or IPv6 network in canonical form, without host bits, such as 192.168.3.0/24 or 2001:db8:3::/64"
@@ -38,6 +39,7 @@ func configurationRules() map[string]rule {
 	rules.words("spec.gracefulRestart.mode", "Enabled", "Disabled")
 	rules.words("spec.podCIDRAdvertisement", "Enabled", "Disabled")
 	rules.words("spec.externalIPPolicy", "Enforce", "Warn", "Ignore")
+	rules.words("spec.serviceLoopPrevention", "Drop", "Reject", "Disabled")
 	rules.roles()
 	rules.routerID()
 	for _, list := range []string{"spec.serviceClusterIPs", "spec.serviceExternalIPs", "spec.serviceLoadBalancerIPs"} {

@@ -33,6 +33,9 @@ func New(directory, bootIDFile string) (Marker, error) {
 	return Marker{path: filepath.Join(directory, fileName), bootID: strings.TrimSpace(string(id))}, nil
 }
 
+// BootID returns the id of this boot; "" where the kernel names none.
+func (m Marker) BootID() string { return m.bootID }
+
 // IsSet reports whether an agent has advertised since the node booted. A marker that can't be read proves nothing: it
 // counts as not set, and the error says why.
 func (m Marker) IsSet() (bool, error) {

@@ -120,6 +120,7 @@ func (ps *problems) layer(c *v1alpha1.BGPConfiguration, found field.ErrorList) l
 	blank(f, at.Child("listenPort"), &spec.ListenPort)
 	blank(f, at.Child("routerID"), &spec.RouterID)
 	blank(f, at.Child("podCIDRAdvertisement"), &spec.PodCIDRAdvertisement)
+	blank(f, at.Child("serviceLoopPrevention"), &spec.ServiceLoopPrevention)
 	blank(f, at.Child("gracefulRestart", "mode"), &spec.GracefulRestart.Mode)
 	blank(f, at.Child("gracefulRestart", "restartTimeSeconds"), &spec.GracefulRestart.RestartTimeSeconds)
 	blank(f, at.Child("gracefulShutdown", "timeSeconds"), &spec.GracefulShutdown.TimeSeconds)
@@ -165,6 +166,7 @@ func overlaid(base, overlay v1alpha1.BGPConfigurationSpec) v1alpha1.BGPConfigura
 		GracefulRestart:        overlaidRestart(base.GracefulRestart, overlay.GracefulRestart),
 		GracefulShutdown:       v1alpha1.GracefulShutdown{TimeSeconds: cmp.Or(overlay.GracefulShutdown.TimeSeconds, base.GracefulShutdown.TimeSeconds)},
 		ExternalIPPolicy:       cmp.Or(overlay.ExternalIPPolicy, base.ExternalIPPolicy),
+		ServiceLoopPrevention:  cmp.Or(overlay.ServiceLoopPrevention, base.ServiceLoopPrevention),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/core/advertise"
 	"github.com/herald-network/herald/internal/core/bgp"
+	"github.com/herald-network/herald/internal/core/loopguard"
 )
 
 // Input is all that an intent is made of.
@@ -46,6 +47,8 @@ type Intent struct {
 	Opened map[string]Opened
 	// Advertise is what to advertise; its Excluded says that the node is out of service.
 	Advertise advertise.Config
+	// LoopPrevention is what to do with packets that would loop.
+	LoopPrevention loopguard.Mode
 	// Problems are ordered by object, then as they were found.
 	Problems []Problem
 }
@@ -118,6 +121,7 @@ func (r *Resolver) For(node Node) Intent {
 	}
 	found.checkPrepending(config, intent.Peers)
 	intent.Advertise = config.advertise(node)
+	intent.LoopPrevention = config.loopPrevention()
 	slices.SortStableFunc(found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Object.Kind, b.Object.Kind), cmp.Compare(a.Object.Name, b.Object.Name))
 	})

@@ -36,6 +36,8 @@ func Configuration(configuration *v1alpha1.BGPConfiguration) Findings {
 	}
 	oneOf(&f, at.Child("externalIPPolicy"), spec.ExternalIPPolicy,
 		v1alpha1.ExternalIPEnforce, v1alpha1.ExternalIPWarn, v1alpha1.ExternalIPIgnore)
+	oneOf(&f, at.Child("serviceLoopPrevention"), spec.ServiceLoopPrevention,
+		v1alpha1.LoopPreventionDrop, v1alpha1.LoopPreventionReject, v1alpha1.LoopPreventionDisabled)
 	return f.inOrder()
 }
 

@@ -172,8 +172,8 @@ func TestConfiguration(t *testing.T) {
 			nil,
 		},
 		"unknown words": {
-			`{metadata: {name: default}, spec: {podCIDRAdvertisement: "On", externalIPPolicy: Deny, gracefulRestart: {mode: "On"}, serviceClusterIPs: [{cidr: 10.0.0.0/8, aggregation: "On"}]}}`,
-			[]string{"spec.externalIPPolicy", "spec.gracefulRestart.mode", "spec.podCIDRAdvertisement", "spec.serviceClusterIPs[0].aggregation"},
+			`{metadata: {name: default}, spec: {podCIDRAdvertisement: "On", externalIPPolicy: Deny, serviceLoopPrevention: Blackhole, gracefulRestart: {mode: "On"}, serviceClusterIPs: [{cidr: 10.0.0.0/8, aggregation: "On"}]}}`,
+			[]string{"spec.externalIPPolicy", "spec.gracefulRestart.mode", "spec.podCIDRAdvertisement", "spec.serviceClusterIPs[0].aggregation", "spec.serviceLoopPrevention"},
 			nil,
 		},
 		"the longest graceful shutdown": {`{metadata: {name: default}, spec: {gracefulShutdown: {timeSeconds: 60}}}`, nil, nil},

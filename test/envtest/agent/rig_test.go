@@ -22,8 +22,11 @@ import (
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/adapter/bootmarker"
 	"github.com/herald-network/herald/internal/adapter/kube"
+	"github.com/herald-network/herald/internal/adapter/statefile"
 	"github.com/herald-network/herald/internal/agent"
 	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/core/loopguard"
+	"github.com/herald-network/herald/internal/core/saved"
 	"github.com/herald-network/herald/internal/metrics"
 	"github.com/herald-network/herald/internal/speaker/speakertest"
 	"github.com/herald-network/herald/test/envtest/apiserver"
@@ -59,6 +62,15 @@ func newCluster(t *testing.T) *apiserver.Server {
 // goes to the sink, where there is one.
 func startAgent(t *testing.T, server *apiserver.Server, sinks ...*sink) *rig {
 	t.Helper()
+	r := launchAgent(t, server, "", false, sinks...)
+	r.Eventually(r.agent.Ready).WithArguments(t.Context()).Should(Succeed())
+	return r
+}
+
+// launchAgent is startAgent for an agent with a state directory, which does not wait: the gate may be shut, so that the
+// agent starts while the API server is away.
+func launchAgent(t *testing.T, server *apiserver.Server, directory string, isShut bool, sinks ...*sink) *rig {
+	t.Helper()
 	g := NewWithT(t)
 	g.SetDefaultEventuallyTimeout(30 * time.Second)
 	host, err := url.Parse(server.Config.Host)
@@ -72,7 +84,10 @@ func startAgent(t *testing.T, server *apiserver.Server, sinks ...*sink) *rig {
 	config.Impersonate.Groups = []string{"system:serviceaccounts", "system:authenticated"}
 	clients, err := kube.NewClients(config)
 	g.Expect(err).NotTo(HaveOccurred())
-	marker, err := bootmarker.New(t.TempDir(), bootmarker.BootIDFile)
+	if directory == "" {
+		directory = t.TempDir()
+	}
+	marker, err := bootmarker.New(directory, bootmarker.BootIDFile)
 	g.Expect(err).NotTo(HaveOccurred())
 
 	log := testr.New(t)
@@ -80,11 +95,17 @@ func startAgent(t *testing.T, server *apiserver.Server, sinks ...*sink) *rig {
 		log = funcr.New(sink.add, funcr.Options{})
 	}
 	loop := metrics.NewLoop(prometheus.NewRegistry())
+	if isShut {
+		r.gate.Shut()
+	}
+	keeper := agent.NewKeeper(statefile.New(directory, saved.Identity{Node: "node-1", Boot: marker.BootID()}), loop, log)
+	loops := agent.NewLoopGuard(nowhere{}, nowhere{}, metrics.NewLoopPrevention(prometheus.NewRegistry(), nowhere{}.packets), log)
 	inputs, warnings, bgpNode := input.NewQueue(), make(chan agent.Warning, 16), clients.BGPNode("node-1")
 	secrets := clients.Secrets("herald-system", inputs.Push)
 	r.agent = agent.New(agent.Config{
 		Node: "node-1", Namespace: "herald-system", Version: "v1", Log: log, Inputs: inputs, Secrets: secrets, Speaker: r.speaker, Marker: marker,
 		Workload: clients.DaemonSet("herald-system", "herald-agent"), BGPNode: bgpNode, Warnings: warnings, Metrics: loop,
+		Loops: loops, Keeper: keeper,
 	})
 	reporter := &agent.Reporter{Agent: r.agent, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: r.agent, Lease: clients.Lease("herald-system", "node-1"), Log: log}
@@ -97,6 +118,8 @@ func startAgent(t *testing.T, server *apiserver.Server, sinks ...*sink) *rig {
 	group.Go(func() error { clients.WriteEvents(ctx, "node-1", warnings); return nil })
 	group.Go(func() error { reporter.Run(ctx); return nil })
 	group.Go(func() error { heartbeat.Run(ctx); return nil })
+	group.Go(func() error { loops.Run(ctx); return nil })
+	group.Go(func() error { keeper.Run(ctx); return nil })
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := group.Wait(); err != nil {
@@ -104,9 +127,17 @@ func startAgent(t *testing.T, server *apiserver.Server, sinks ...*sink) *rig {
 		}
 	})
 	t.Cleanup(r.stop)
-	r.Eventually(r.agent.Ready).WithArguments(t.Context()).Should(Succeed())
 	return r
 }
+
+// nowhere takes the rules against loops of a node that has no network.
+type nowhere struct{}
+
+func (nowhere) Apply(loopguard.Guard, []string) (bool, error) { return false, nil }
+func (nowhere) Find([]netip.Addr) ([]string, error)           { return nil, nil }
+func (nowhere) Changed() <-chan struct{}                      { return nil }
+func (nowhere) packets() (map[netip.Prefix]uint64, error)     { return nil, nil }
+func (nowhere) Follow(ctx context.Context) error              { <-ctx.Done(); return nil }
 
 func (r *rig) apply(manifest string) { r.server.MustKubectl(r.t, manifest, "apply", "-f", "-") }
 

@@ -43,6 +43,17 @@ func command() *cobra.Command {
 			return probe.Dial(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	})
+	var patience time.Duration
+	datagram := &cobra.Command{
+		Use:   "datagram ADDRESS:PORT",
+		Short: "Send one UDP packet, and write what its sender is told of it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return probe.Datagram(cmd.Context(), args[0], patience, cmd.OutOrStdout())
+		},
+	}
+	datagram.Flags().DurationVar(&patience, "patience", time.Second, "how long to wait for that")
+	root.AddCommand(datagram)
 	root.AddCommand(&cobra.Command{
 		Use:   "listen ADDRESS:PORT",
 		Short: "Accept connections, and close them",
