@@ -12,7 +12,7 @@ BIN := $(CURDIR)/bin
 export CGO_ENABLED ?= 0
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
-PARTS_PACKAGES = /test/(e2e|envtest|lab|interop)(/|$$)
+PARTS_PACKAGES = /test/(e2e|envtest|lab|interop)(/|$$)|/internal/adapter/(netlink|nftables)$$
 UNIT_PACKAGES  = $(shell go list ./... | grep -vE '$(PARTS_PACKAGES)')
 
 ##@ Use
@@ -48,7 +48,7 @@ generate: ## Generate deep copies, CRDs and the API reference.
 ##@ Test
 
 .PHONY: test
-test: verify test-unit test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
+test: verify test-unit test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector.
@@ -65,6 +65,10 @@ two-managers: lab-parts ## Stop a leading manager PAUSES (50) times in the middl
 .PHONY: test-lab
 test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves behind.
 	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/...
+
+.PHONY: test-netns
+test-netns: lab-parts ## Test what an agent does to its node's network, in network namespaces (Debian's iproute2 and nftables).
+	CGO_ENABLED=1 go test -race -shuffle=on ./internal/adapter/netlink ./internal/adapter/nftables
 
 .PHONY: test-e2e
 test-e2e: lab-parts test-interop ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.

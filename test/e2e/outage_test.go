@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -9,6 +10,9 @@ import (
 
 // apiOutage is how long the API server is away.
 const apiOutage = 30 * time.Second
+
+// startOutage is how long it is away while agents start; HERALD_E2E_OUTAGE sets another time.
+const startOutage = 30 * time.Second
 
 // outageCases are about what is around Herald going away.
 func outageCases(r *rack) {
@@ -34,6 +38,44 @@ func outageCases(r *rack) {
 		r.expectRoute(ctx, host(address), r.nodes()...)
 		AddReportEntry("routed after", time.Since(created))
 		expectAllAnswered()
+	})
+
+	It("loses no request and no route when its agents are killed while the API server is away", func(ctx SpecContext) {
+		outage := startOutage
+		if longer, err := time.ParseDuration(os.Getenv("HERALD_E2E_OUTAGE")); err == nil {
+			outage = longer
+		}
+		urls := r.trafficTargets(ctx)
+		marks, expectAllAnswered := r.marks(), r.sendTraffic(ctx, urls...)
+		By("stopping the API server")
+		_, err := r.Run(ctx, "stop", "kube-apiserver")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(r.restartKubeProxies)
+		DeferCleanup(func(ctx SpecContext) { _, _ = r.Run(ctx, "start", "kube-apiserver") })
+		stopped := time.Now()
+
+		By("killing the agents")
+		for _, node := range r.nodes() {
+			_, err := r.Run(ctx, "kill", "agent/"+node)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for _, node := range r.nodes() {
+			Eventually(ctx, func() (string, error) { return r.Run(ctx, "logs", "agent/"+node) }, 3*soon, cliInterval).
+				Should(ContainSubstring("Speaking from saved state"), "log of %s", node)
+			r.expectPreserved(ctx, node, "ipv4 ipv6")
+		}
+		AddReportEntry("all agents speak again after", time.Since(stopped))
+		Consistently(ctx, func() []string { return r.since(marks) }, time.Until(stopped.Add(outage)), cliInterval).Should(BeEmpty())
+
+		By("starting the API server")
+		_, err = r.Run(ctx, "start", "kube-apiserver")
+		Expect(err).NotTo(HaveOccurred())
+		r.expectEstablished(ctx, r.nodes(), "")
+		expectAllAnswered()
+		r.expectUntouched(marks)
+		const address = "192.168.3.42"
+		r.createService(ctx, service{name: "after-saved-start", local: true, externalIPs: []string{address}})
+		r.expectRoute(ctx, host(address), r.nodes()...)
 	})
 
 	It("loses a node's routes within the hold time when its link is cut, and no other", func(ctx SpecContext) {

@@ -54,6 +54,35 @@ func restartCases(r *rack) {
 		r.expectUntouched(marks)
 	})
 
+	It("opens no session on a node that has just booted before kube-proxy is healthy", func(ctx SpecContext) {
+		const node = "node-2"
+		stopAgent(ctx, r, node)
+		_, err := r.Run(ctx, "stop", "kube-proxy/"+node)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) { _, _ = r.Run(ctx, "start", "kube-proxy/"+node) })
+		_, err = r.Exec(ctx, node, "sh", "-c", "rm -rf /run/herald/*")
+		Expect(err).NotTo(HaveOccurred())
+		address := r.nextHops(true, node)[0].String()
+		started := time.Now()
+		start := make(chan error, 1)
+		go func() { // It returns when the agent is ready, which is after kube-proxy.
+			_, err := r.Run(ctx, "start", "agent/"+node)
+			start <- err
+		}()
+		Eventually(ctx, func() (string, error) {
+			return r.Kubectl(ctx, "get", "bgpnode", node, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].reason}`)
+		}, soon, cliInterval).Should(Equal("WaitingForServiceProxy"))
+		Consistently(ctx, func() (string, error) {
+			output, err := r.Exec(ctx, r.routerHosts[0], "birdc", "show", "protocols", "all")
+			return preserved(output, address), err
+		}, 5*time.Second, cliInterval).Should(Equal("no session"))
+		_, err = r.Run(ctx, "start", "kube-proxy/"+node)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(start, 3*soon).Should(Receive(Succeed()))
+		AddReportEntry("ready after", time.Since(started))
+		r.expectPreserved(ctx, node, "")
+	})
+
 	It("tells a reboot from a restart", func(ctx SpecContext) {
 		const node = "node-1"
 		marks := r.marks()

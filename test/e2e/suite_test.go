@@ -47,6 +47,7 @@ var _ = Describe("In a rack with two BIRD routers", Ordered, ContinueOnFailure, 
 		leavingCases(r)
 		passwordCases(r, r.birdPassword)
 		lifecycleCases(r)
+		loopCases(r)
 		outageCases(r)
 		bfdCases(r, r.birdGraceful, "birdc", "show", "bfd", "sessions")
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/herald-network/herald/api/v1alpha1"
@@ -98,6 +99,26 @@ var lifeRows = []row{
 		},
 	},
 	{
+		group: "Staying and leaving", name: "Leaving (eBGP): routes carry 65535:0 first (GRACEFUL_SHUTDOWN)", disturbs: true,
+		check: func(c *cell) {
+			c.up()
+			c.Expect(c.route(marked).Communities).To(Equal([]string{"64513:7"}))
+			c.leave(HaveField("Communities", ContainElement("65535:0")))
+		},
+	},
+	{
+		group: "Staying and leaving", name: "Leaving (iBGP): routes carry 65535:0 and local preference 0 first", disturbs: true,
+		router: internal.router, peer: internal.peer,
+		check: func(c *cell) {
+			c.up()
+			c.Expect(c.route(marked).LocalPreference).To(HaveValue(BeEquivalentTo(200)))
+			c.leave(And(
+				HaveField("Communities", ContainElement("65535:0")),
+				HaveField("LocalPreference", HaveValue(BeEquivalentTo(0))),
+			))
+		},
+	},
+	{
 		group: "Staying and leaving", name: "Received prefix limit",
 		router: func(n *daemon.Neighbour) { n.Announces = true },
 		peer:   func(p *v1alpha1.BGPPeerSpec) { p.MaxReceivedPrefixes = 2 },
@@ -109,6 +130,14 @@ var lifeRows = []row{
 			}, patience, interval).Should(ContainSubstring("prefix"), "the router's last error")
 		},
 	},
+}
+
+// leave deletes the peer, and expects that all routes are there and say so before they go.
+func (c *cell) leave(saying types.GomegaMatcher) {
+	c.Expect(c.suite.api.Delete(c.context(), c.peer)).To(Succeed())
+	c.Eventually(func() ([]daemon.Route, error) { return c.column.daemon.Routes(c.context(), c.neighbour) }, patience, interval/4).
+		Should(And(HaveLen(2), HaveEach(saying)))
+	c.Eventually(c.prefixes, patience, interval).Should(BeEmpty())
 }
 
 // lastError returns what the node says of why there is no session.

@@ -131,7 +131,8 @@ func labOptions() []string {
 	}
 }
 
-// configuration is what all nodes advertise: two blocks of each family, of which the second has every path attribute.
+// configuration is what all nodes advertise: two blocks of each family, of which the second has every path attribute. Quiet
+// nodes leave at once, since cells end with it; the loud one takes leave as nodes do.
 const configuration = `---
 apiVersion: herald.network/v1alpha1
 kind: BGPConfiguration
@@ -140,6 +141,7 @@ metadata:
 spec:
   asNumber: 64513
   listenPort: 179
+  gracefulShutdown: {timeSeconds: 0}
   serviceClusterIPs:
   - cidr: 10.49.0.0/16
   - cidr: fd00:49::/112
@@ -152,6 +154,15 @@ spec:
     localPreference: 200
     med: 10
     asPathPrepend: 2
+---
+apiVersion: herald.network/v1alpha1
+kind: BGPConfiguration
+metadata:
+  name: loud
+spec:
+  nodeSelector:
+    matchLabels: {kubernetes.io/hostname: node-3}
+  gracefulShutdown: {timeSeconds: 4}
 `
 
 // The blocks that cells look at.

@@ -50,6 +50,22 @@ func newRack(t *testing.T, config ipam.Config) *rack {
 	return c
 }
 
+// wantNothingLeftAfter deletes the last Services and expects that nothing is kept of any once their addresses have rested.
+func (c *rack) wantNothingLeftAfter(last ...string) {
+	c.t.Helper()
+	for _, name := range last {
+		c.delete(name)
+	}
+	c.now = c.now.Add(ipam.Rest)
+	c.table.Serve(c.now)
+	c.wantTouched()
+	for what, n := range c.table.Sizes() {
+		if n != 0 {
+			c.t.Errorf("there are %d %s left", n, what)
+		}
+	}
+}
+
 // edit is something that is changed in a Service.
 type edit func(*ipam.Service)
 

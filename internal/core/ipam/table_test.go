@@ -179,7 +179,10 @@ func TestARenouncedAddressThatASharerHadUntilThenRests(t *testing.T) {
 	c.wantAddresses(c.create("c"), "192.168.4.2")
 }
 
-func TestWhoWaitsForAnAddressByNameIsServedHoweverItIsFreed(t *testing.T) {
+// newContestedRack returns a rack in which two Services, first a and then b, have asked by name for 192.168.4.1, which no node
+// lists any more.
+func newContestedRack(t *testing.T) *rack {
+	t.Helper()
 	first := netip.MustParseAddr("192.168.4.1")
 	c := newRack(t, rackConfig())
 	c.table.SetListed(first, true, c.now)
@@ -187,6 +190,11 @@ func TestWhoWaitsForAnAddressByNameIsServedHoweverItIsFreed(t *testing.T) {
 	c.create("b", named("192.168.4.1"))
 	c.table.TakeTouched()
 	c.table.SetListed(first, false, c.now)
+	return c
+}
+
+func TestWhoWaitsForAnAddressByNameIsServedHoweverItIsFreed(t *testing.T) {
+	c := newContestedRack(t)
 	c.table.Serve(c.now)
 	c.wantTouched("a", "b")
 	if d := c.decide("b"); d.Reason != v1alpha1.ReasonAddressInUse {
@@ -636,17 +644,7 @@ func TestNothingIsKeptOfWhatIsGone(t *testing.T) {
 	}
 	c.create("d", named("192.168.4.1"))
 	c.create("e", named("192.168.9.9"), sharing("a"), others("10.0.0.1"))
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		c.delete(name)
-	}
-	c.now = c.now.Add(ipam.Rest)
-	c.table.Serve(c.now)
-	c.wantTouched()
-	for what, n := range c.table.Sizes() {
-		if n != 0 {
-			t.Errorf("there are %d %s left", n, what)
-		}
-	}
+	c.wantNothingLeftAfter("a", "b", "c", "d", "e")
 	if diff := cmp.Diff(map[string]int{}, maps.Collect(c.table.Waiting()), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("waiting (-want +got):\n%s", diff)
 	}

@@ -12,13 +12,7 @@ import (
 )
 
 func TestWhoWaitsNextIsServedWhenTheOldestIsGone(t *testing.T) {
-	first := netip.MustParseAddr("192.168.4.1")
-	c := newRack(t, rackConfig())
-	c.table.SetListed(first, true, c.now)
-	c.create("a", named("192.168.4.1"))
-	c.create("b", named("192.168.4.1"))
-	c.table.TakeTouched()
-	c.table.SetListed(first, false, c.now)
+	c := newContestedRack(t)
 	c.delete("a")
 	c.table.Serve(c.now)
 	c.wantTouched("b")
@@ -119,15 +113,5 @@ func TestTheAgeOfAServiceIsThatOfItsCreation(t *testing.T) {
 	c.table.TakeTouched()
 	c.table.Serve(c.now)
 	c.wantTouched("c")
-	for _, name := range []string{"b", "c", "d"} {
-		c.delete(name)
-	}
-	c.now = c.now.Add(ipam.Rest)
-	c.table.Serve(c.now)
-	c.wantTouched()
-	for what, n := range c.table.Sizes() {
-		if n != 0 {
-			t.Errorf("there are %d %s left", n, what)
-		}
-	}
+	c.wantNothingLeftAfter("b", "c", "d")
 }

@@ -45,7 +45,24 @@ func (b *bird) Session(ctx context.Context, n Neighbour) (Session, error) {
 		}
 		return Session{}, err
 	}
-	return birdSession(text), nil
+	s := birdSession(text)
+	if n.BFD {
+		if text, err = b.birdc(ctx, "show", "bfd", "sessions"); err != nil {
+			return Session{}, err
+		}
+		s.BFD = birdBFD(text, n.Address)
+	}
+	return s, nil
+}
+
+// birdBFD finds a neighbour in "show bfd sessions", whose columns are address, interface and state.
+func birdBFD(text string, address netip.Addr) string {
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == address.String() {
+			return strings.ToLower(fields[2])
+		}
+	}
+	return ""
 }
 
 func (b *bird) Routes(ctx context.Context, n Neighbour) ([]Route, error) {

@@ -48,6 +48,8 @@ type Neighbour struct {
 	TTLSecurity, MultihopTTL int
 	// ExtendedNextHop takes IPv4 routes with IPv6 next hops (RFC 8950).
 	ExtendedNextHop bool
+	// BFD watches the node with BFD at 300 ms x 3, over several hops where MultihopTTL is set.
+	BFD bool
 	// Announces sends the node the routes of Announced.
 	Announces bool
 	// Dynamic says that the router has a range that the node is in, and names the node itself.

@@ -126,10 +126,12 @@ func frrSession(text []byte, address netip.Addr) (Session, error) {
 	return s, nil
 }
 
+// Routes looks at the whole table: what vtysh shows of one neighbour it does not show while another connection of it takes
+// over.
 func (f *frr) Routes(ctx context.Context, n Neighbour) ([]Route, error) {
 	var commands []string
 	for _, family := range n.Families {
-		commands = append(commands, fmt.Sprintf("show bgp %s unicast neighbors %s routes json", family, n.Address))
+		commands = append(commands, fmt.Sprintf("show bgp %s unicast json", family))
 	}
 	answers, err := f.vtysh(ctx, commands...)
 	if err != nil {
@@ -137,12 +139,16 @@ func (f *frr) Routes(ctx context.Context, n Neighbour) ([]Route, error) {
 	}
 	commands = nil
 	for _, answer := range answers {
-		var table struct{ Routes map[netip.Prefix]any }
+		var table struct {
+			Routes map[netip.Prefix][]struct{ PeerID string }
+		}
 		if err := json.Unmarshal(answer, &table); err != nil {
 			return nil, err
 		}
-		for prefix := range table.Routes {
-			commands = append(commands, fmt.Sprintf("show bgp %s unicast %s json", FamilyOf(prefix.Addr()), prefix))
+		for prefix, paths := range table.Routes {
+			if slices.ContainsFunc(paths, func(path struct{ PeerID string }) bool { return path.PeerID == n.Address.String() }) {
+				commands = append(commands, fmt.Sprintf("show bgp %s unicast %s json", FamilyOf(prefix.Addr()), prefix))
+			}
 		}
 	}
 	if len(commands) == 0 {

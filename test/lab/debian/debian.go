@@ -29,6 +29,7 @@ func Base() []Program {
 		{Name: "nsenter", Package: "util-linux"},
 		{Name: "nft", Package: "nftables"},
 		{Name: "conntrack", Package: "conntrack"},
+		{Name: "tcpdump", Package: "tcpdump"},
 		{Name: "curl", Package: "curl"},
 		{Name: "ps", Package: "procps"},
 		{Name: "nginx", Package: "nginx-light", Service: "nginx.service"},
