@@ -21,7 +21,7 @@ import (
 )
 
 // scenarioTimeout bounds one scenario, so that a benchmark of something broken ends.
-const scenarioTimeout = 15 * time.Minute
+const scenarioTimeout = 45 * time.Minute
 
 // options say how much is measured.
 type options struct {
@@ -34,6 +34,8 @@ type options struct {
 	services, assigned, many int
 	// rounds is how often a failure or a start is repeated.
 	rounds int
+	// failovers is how often a node goes in each way.
+	failovers int
 }
 
 // scenario measures one thing in a rack.
@@ -57,6 +59,7 @@ func scenarios() []scenario {
 		{"burst", plain, burst},
 		{"start", plain, agentStart},
 		{"api-outage", plain, apiOutage},
+		{"failover", plain, failovers},
 		{"assign-many", large, manyAssigned},
 		{"takeover", large, takeovers},
 		{"memory-many", large, memoryMany},
@@ -89,6 +92,7 @@ func optionsFrom(flags *flag.FlagSet) *options {
 	flags.IntVar(&o.assigned, "assigned", 5000, "Services that are created as fast as the API server takes them, for Herald to assign addresses to")
 	flags.IntVar(&o.many, "many", 10_000, "Services of a large cluster")
 	flags.IntVar(&o.rounds, "rounds", 3, "repetitions of a start or of a failure")
+	flags.IntVar(&o.failovers, "failovers", 20, "how often a node goes, in each of the ways in which it may go")
 	return o
 }
 
