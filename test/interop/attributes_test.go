@@ -43,6 +43,28 @@ var attributeRows = []row{
 		},
 	},
 	{
+		group: "Attributes", name: "Export rules, and a change of them without a reset",
+		peer: func(p *v1alpha1.BGPPeerSpec) { p.Export = exportMarked(5) },
+		check: func(c *cell) {
+			_, before := c.up()
+			first := c.route(marked)
+			c.Expect(first.MED).To(HaveValue(BeEquivalentTo(5)))
+			c.Expect(first.Communities).To(Equal([]string{"64513:7", "64513:77"}))
+			c.Expect(c.prefixes()).To(ConsistOf(marked))
+
+			c.update(func(p *v1alpha1.BGPPeerSpec) { p.Export = exportMarked(6) })
+			c.Eventually(func() *uint32 { return c.route(marked).MED }, patience, interval).Should(HaveValue(BeEquivalentTo(6)))
+			c.Expect(c.prefixes()).To(ConsistOf(marked))
+			c.update(func(p *v1alpha1.BGPPeerSpec) { p.Export = nil })
+			c.route(plain)
+			c.Eventually(func() *uint32 { return c.route(marked).MED }, patience, interval).Should(HaveValue(BeEquivalentTo(10)))
+			after, err := c.session()
+			c.Expect(err).NotTo(HaveOccurred())
+			c.Expect(after.Flaps).To(Equal(before.Flaps))
+			c.Expect(after.Since).To(Equal(before.Since))
+		},
+	},
+	{
 		group: "Attributes", name: "The router asks for all routes again (route refresh)",
 		check: func(c *cell) {
 			c.up()
@@ -58,4 +80,16 @@ var attributeRows = []row{
 		},
 		cannot: map[router.Kind]string{router.GoBGP: "gobgpd never asks: it keeps all that it received"},
 	},
+}
+
+// exportMarked are rules that reject all but the marked prefix, which gets a MED and one community more.
+func exportMarked(med int64) []v1alpha1.ExportRule {
+	return []v1alpha1.ExportRule{
+		{
+			Action:   v1alpha1.ExportAccept,
+			Prefixes: []v1alpha1.PrefixMatch{{CIDR: v1alpha1.CIDR(marked.String())}},
+			Set:      &v1alpha1.ExportAttributes{MED: &med, AddCommunities: []v1alpha1.CommunityRef{"64513:77"}},
+		},
+		{Action: v1alpha1.ExportReject},
+	}
 }

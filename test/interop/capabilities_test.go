@@ -11,7 +11,7 @@ import (
 )
 
 // capabilities are the rows of the matrix, in its order.
-var capabilities = slices.Concat(sessionRows, passiveRows, securityRows, familyRows, attributeRows, lifeRows)
+var capabilities = slices.Concat(sessionRows, passiveRows, securityRows, familyRows, attributeRows, lifeRows, bfdRows)
 
 var sessionRows = []row{
 	{
@@ -83,8 +83,11 @@ var sessionRows = []row{
 // holdTimeIs returns a check of what both sides say they agreed on, in seconds.
 func holdTimeIs(seconds int) func(*cell) {
 	return func(c *cell) {
-		theirs, ours := c.up()
+		theirs, _ := c.up()
 		c.Expect(theirs.HoldTime).To(Equal(seconds), "as the router says")
-		c.Expect(ours.HoldTimeSeconds).To(HaveValue(BeEquivalentTo(seconds)), "as the node says")
+		c.Eventually(func() (*int32, error) {
+			ours, err := c.session() // A session in another's place may be reported a second later.
+			return ours.HoldTimeSeconds, err
+		}, patience, interval).Should(HaveValue(BeEquivalentTo(seconds)), "as the node says")
 	}
 }

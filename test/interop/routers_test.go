@@ -81,6 +81,10 @@ func TestDocumentedConfiguration(t *testing.T) {
 			for _, node := range nodes {
 				s.expectOf(t.Context(), g, c, node, plain, daemon.NodeASN)
 			}
+			if withoutBFD[c.kind] == "" {
+				g.Eventually(func() (v1alpha1.BFDState, error) { return s.bfdOf(t.Context(), loudNode, peer) }, patience, interval).
+					Should(Equal(v1alpha1.BFDUp))
+			}
 			if c.kind.Forwards() {
 				s.expectSpread(t, c, nodes)
 			}
@@ -164,4 +168,17 @@ func (s *suite) advertised(ctx context.Context, node, peer string) (int32, error
 		return 0, nil
 	}
 	return status.Status.Sessions[i].Advertised, nil
+}
+
+// bfdOf returns the state of a node's BFD session.
+func (s *suite) bfdOf(ctx context.Context, node, peer string) (v1alpha1.BFDState, error) {
+	var status v1alpha1.BGPNode
+	if err := s.api.Get(ctx, client.ObjectKey{Name: node}, &status); err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(status.Status.Sessions, func(session v1alpha1.NodeSession) bool { return session.Peer == peer })
+	if i < 0 {
+		return "", nil
+	}
+	return status.Status.Sessions[i].BFD, nil
 }

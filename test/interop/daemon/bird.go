@@ -29,8 +29,14 @@ func (b *bird) Configure(ctx context.Context, neighbours []Neighbour) error {
 	return nil
 }
 
+// birdc asks again where another test changed the configuration in the middle of the answer.
 func (b *bird) birdc(ctx context.Context, words ...string) (string, error) {
-	return b.exec(ctx, append([]string{"birdc"}, words...)...)
+	for {
+		text, err := b.exec(ctx, append([]string{"birdc"}, words...)...)
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error()+text, "Stopped due to reconfiguration") {
+			return text, err
+		}
+	}
 }
 
 func (b *bird) Session(ctx context.Context, n Neighbour) (Session, error) {
