@@ -27,7 +27,7 @@ func admissionCases(r *rack) {
 		Entry("an iBGP peer has a limit of hops for eBGP", peerOf("192.168.1.90", "{asNumber: 64512, ebgpMultihopTTL: 2}"), true,
 			`spec.ebgpMultihopTTL: Forbidden: ebgpMultihopTTL must not be set on an iBGP session`),
 		Entry("a password is nowhere", peerOf("192.168.1.90", "{asNumber: 64513, password: {secretKeyRef: {name: gone, key: password}}}"), false,
-			`Warning: spec.password.secretKeyRef.name: there is no Secret "gone" in Herald's own namespace: create it there with the key "password"`),
+			`Warning: spec.password.secretKeyRef.name: there is no Secret "gone" in Herald's namespace "herald-system": create it there with the key "password"`),
 		Entry("a selector selects nothing", peerOf("192.168.1.90", "{asNumber: 64513, nodeSelector: {matchLabels: {rack: z}}}"), false,
 			`Warning: spec.nodeSelector: it selects no node, so there is no session until one has the labels`),
 		Entry("a block holds nodes and routers", configuration("default", externalIPs("192.168.1.0/24")), true,

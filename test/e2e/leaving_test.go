@@ -101,6 +101,8 @@ func leavingCases(r *rack) {
 			again := &corev1.Node{Spec: object.Spec}
 			again.Name, again.Labels, again.Annotations = object.Name, object.Labels, object.Annotations
 			Expect(r.api.Create(ctx, again)).To(Succeed())
+			_, err := r.Run(ctx, "start", "kube-proxy/"+node) // It ends when its Node goes, and here no kubelet starts it again.
+			Expect(err).NotTo(HaveOccurred())
 		})
 		r.expectMarked(ctx, "tor", node)
 		r.expectNoPaths(ctx, "tor", node)

@@ -36,6 +36,10 @@ func lifecycleCases(r *rack) {
 		DeferCleanup(func(ctx SpecContext) {
 			_, err := r.Run(ctx, "start", "manager")
 			Expect(err).NotTo(HaveOccurred())
+			Eventually(ctx, func() error {
+				_, err := r.Kubectl(ctx, "patch", "bgppeer", r.routerHosts[0], "--dry-run=server", "--type=merge", "-p", `{"spec": {"holdTimeSeconds": 77}}`)
+				return err
+			}, recovery, cliInterval).Should(Succeed(), "the webhooks answer again")
 		})
 		_, err = r.Kubectl(ctx, "-n", namespace, "delete", agents)
 		Expect(err).NotTo(HaveOccurred())

@@ -48,7 +48,9 @@ func loopCases(r *rack) {
 		behind, _ := r.plan.Host(topology.ControlPlane) // It has routes to pods.
 		_, err := r.Exec(ctx, behind.Name, "ip", "address", "add", host+"/32", "dev", "lo")
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func(ctx SpecContext) { _, _ = r.Exec(ctx, behind.Name, "ip", "address", "del", host+"/32", "dev", "lo") })
+		DeferCleanup(func(ctx SpecContext) {
+			_, _ = r.Exec(ctx, behind.Name, "ip", "address", "del", host+"/32", "dev", "lo")
+		})
 		for _, router := range r.routerHosts {
 			_, err = r.Exec(ctx, router, "ip", "route", "add", host+"/32", "via", behind.Addresses()[0].String())
 			Expect(err).NotTo(HaveOccurred())

@@ -106,6 +106,9 @@ func (r *rack) expectBaseline(ctx context.Context) {
 		Eventually(ctx, func() []string { return texts(router.Prefixes()) }, soon, interval).
 			Should(ConsistOf(blocks(r)), "routes of %s", router.Host)
 	}
+	for _, node := range r.nodes() {
+		Eventually(ctx, r.readyReason, soon, cliInterval).WithArguments(node).Should(Equal("AllEstablished"), "BGPNode %s", node)
+	}
 }
 
 func (r *rack) nodes() []string {
