@@ -9,8 +9,8 @@ type BFD struct {
 	// hops says how far away the peer is: Single is on a network of the node's
 	// own (RFC 5881, UDP port 3784), Multi may be behind other routers (RFC 5883,
 	// UDP port 4784). Both sides must say the same. Defaults to Multi where
-	// ebgpMultihopTTL is above 1, else to Single. Changing it does nothing to the
-	// BGP session: BFD starts anew.
+	// ebgpMultihopTTL is above 1, else to Single. Changing it makes BFD start anew,
+	// as removing bfd and adding it again.
 	// +optional
 	Hops BFDHops `json:"hops,omitempty"`
 

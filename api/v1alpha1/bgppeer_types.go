@@ -169,7 +169,9 @@ type BGPPeerSpec struct {
 	// bfd watches the path to the peer with bidirectional forwarding detection
 	// (RFC 5880), and ends the session as soon as it fails; {} is BFD with its
 	// defaults. Defaults to none, which leaves it to the hold time. Changing it
-	// does nothing to the BGP session, nor does adding or removing it.
+	// does nothing to the BGP session, nor does adding it. Removing it tells the
+	// peer that BFD is shut down (AdminDown), which some routers take for a
+	// failure, unless it is removed there first.
 	// +optional
 	BFD *BFD `json:"bfd,omitempty"`
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/herald-network/herald/internal/adapter/bootmarker"
+	"github.com/herald-network/herald/internal/adapter/kube"
 	"github.com/herald-network/herald/internal/adapter/netlink"
 	"github.com/herald-network/herald/internal/adapter/nftables"
 	"github.com/herald-network/herald/internal/adapter/statefile"
@@ -23,12 +24,14 @@ type host struct {
 	keeper *agent.Keeper
 }
 
-func newHost(o options, log logr.Logger, registry prometheus.Registerer, loop *metrics.Loop, marker bootmarker.Marker) host {
+func newHost(
+	o options, log logr.Logger, clients *kube.Clients, registry prometheus.Registerer, loop *metrics.Loop, marker bootmarker.Marker,
+) host {
 	rules := nftables.New()
 	file := statefile.New(o.stateDirectory, saved.Identity{Node: o.node, Boot: marker.BootID()})
 	return host{
 		loops:  agent.NewLoopGuard(rules, netlink.New(), metrics.NewLoopPrevention(registry, rules.Packets), log),
-		keeper: agent.NewKeeper(file, loop, log),
+		keeper: agent.NewKeeper(file, clients, loop, log),
 	}
 }
 

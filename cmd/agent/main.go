@@ -150,10 +150,11 @@ func serve(ctx context.Context, o options, clients *kube.Clients, marker bootmar
 	speaker := gobgp.New(gobgp.Options{Log: log.WithName("speaker"), ForwardingPreserved: preserved, WatchBFD: watchWith(monitor)})
 	registry := metrics.NewRegistry(version.Version(), speaker.Observe)
 	metrics.RegisterBFD(registry, monitor.Dropped)
+	metrics.RegisterRefusedConnections(registry, speaker.RefusedConnections)
 	loop := metrics.NewLoop(registry)
 	inputs, warnings := input.NewQueue(), make(chan agent.Warning, 16)
 	bgpNode, secrets := clients.BGPNode(o.node), clients.Secrets(o.namespace, inputs.Push)
-	beside := newHost(o, log, registry, loop, marker)
+	beside := newHost(o, log, clients, registry, loop, marker)
 	host := kubelet.New(o.kubeletAddress)
 	a := agent.New(agent.Config{
 		Node: o.node, Namespace: o.namespace, Version: version.Version(), Log: log,

@@ -16,23 +16,21 @@ import (
 )
 
 // leaving is how a node's routes look that are about to go: of an iBGP session, which all of the stories have.
-var leaving = And(
-	HaveField("Communities", bgp.CommunitiesOf(bgp.GracefulShutdown())),
-	HaveField("LocalPreference", bgp.Some(0)),
-)
+func leaving() types.GomegaMatcher {
+	return And(HaveField("Communities", bgp.CommunitiesOf(bgp.GracefulShutdown())), HaveField("LocalPreference", bgp.Some(0)))
+}
 
 // staying is how they look otherwise.
-var staying = And(
-	HaveField("Communities", bgp.Communities{}),
-	HaveField("LocalPreference", bgp.Some(bgp.DefaultLocalPreference)),
-)
+func staying() types.GomegaMatcher {
+	return And(HaveField("Communities", bgp.Communities{}), HaveField("LocalPreference", bgp.Some(bgp.DefaultLocalPreference)))
+}
 
 // expectRoutes checks that a peer's router has routes to exactly these prefixes, and how they look.
-func (w *world) expectRoutes(peer string, look types.GomegaMatcher, prefixes ...string) {
+func (w *world) expectRoutes(peer string, look func() types.GomegaMatcher, prefixes ...string) {
 	w.t.Helper()
 	w.Expect(w.prefixes(peer)).To(ConsistOf(prefixes), "routes of %s", peer)
 	for prefix, route := range w.speaker.Routes(peer) {
-		w.Expect(route).To(look, "%s of %s", prefix, peer)
+		w.Expect(route).To(look(), "%s of %s", prefix, peer)
 	}
 }
 
@@ -211,13 +209,13 @@ func TestASpeakerThatFailsIsTakenLeaveOfAllTheSame(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
 		w.speaker.Establish("tor")
-		broken.errors = 1
+		broken.fail()
 		w.hear(node(maintained))
 		w.expectRoutes("tor", staying, "10.49.0.0/16")
 		pass(time.Second)
 		w.expectRoutes("tor", leaving, "10.49.0.0/16")
 		pass(3 * time.Second)
-		broken.errors = 1
+		broken.fail()
 		pass(time.Second)
 		w.expectRoutes("tor", leaving, "10.49.0.0/16")
 		pass(time.Second)

@@ -30,10 +30,18 @@ type Saved interface {
 	Remove() error
 }
 
+// APIServer knows where the API server listens itself, besides its Service.
+type APIServer interface {
+	APIServerEndpoints() []string
+	// RecallAPIServer says what an earlier agent knew.
+	RecallAPIServer(endpoints []string)
+}
+
 // Keeper saves what the agent wants, for the next one: at most once a second, and only what changed. The agent's loop
 // tells it of changes, which costs no more than they are.
 type Keeper struct {
 	saved   Saved
+	server  APIServer
 	metrics *metrics.Loop
 	log     logr.Logger
 	dirty   chan struct{}
@@ -50,8 +58,8 @@ type Keeper struct {
 }
 
 // NewKeeper returns a keeper that saves once it runs.
-func NewKeeper(store Saved, m *metrics.Loop, log logr.Logger) *Keeper {
-	return &Keeper{saved: store, metrics: m, log: log, dirty: make(chan struct{}, 1), paths: map[netip.Prefix]bgp.Path{}}
+func NewKeeper(store Saved, server APIServer, m *metrics.Loop, log logr.Logger) *Keeper {
+	return &Keeper{saved: store, server: server, metrics: m, log: log, dirty: make(chan struct{}, 1), paths: map[netip.Prefix]bgp.Path{}}
 }
 
 // Run saves until the context ends, and then what is left.
@@ -83,6 +91,7 @@ func (k *Keeper) note(node intent.Node, wanted intent.Intent, guard loopguard.Gu
 	state := saved.State{
 		Node: node, ASN: wanted.ASN, RouterID: wanted.RouterID, Selected: wanted.Selected,
 		Peers: wanted.Peers, Opened: wanted.Opened, LoopPrevention: wanted.LoopPrevention, Guard: guard,
+		APIServer: k.server.APIServerEndpoints(),
 	}
 	changed := !sameWish(k.state, state)
 	k.state = state
@@ -107,7 +116,8 @@ func (k *Keeper) note(node intent.Node, wanted intent.Intent, guard loopguard.Gu
 // sameWish reports whether two states differ in nothing but their paths.
 func sameWish(a, b saved.State) bool {
 	return sameNode(a.Node, b.Node) && a.ASN == b.ASN && a.RouterID == b.RouterID && slices.Equal(a.Selected, b.Selected) &&
-		slices.Equal(a.Peers, b.Peers) && maps.Equal(a.Opened, b.Opened) && a.LoopPrevention == b.LoopPrevention && a.Guard.Equal(b.Guard)
+		slices.Equal(a.Peers, b.Peers) && maps.Equal(a.Opened, b.Opened) && a.LoopPrevention == b.LoopPrevention && a.Guard.Equal(b.Guard) &&
+		slices.Equal(a.APIServer, b.APIServer)
 }
 
 func sameNode(a, b intent.Node) bool {

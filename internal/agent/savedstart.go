@@ -94,4 +94,5 @@ func (k *Keeper) prime(state saved.State) {
 	}
 	state.Paths = nil
 	k.state = state
+	k.server.RecallAPIServer(state.APIServer)
 }

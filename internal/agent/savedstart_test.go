@@ -57,6 +57,20 @@ func TestAnAgentThatCanNotAskSaysWhatTheOneBeforeSaid(t *testing.T) {
 	})
 }
 
+func TestAnAgentThatCanNotAskKnowsWhereTheAPIServerListened(t *testing.T) {
+	t.Parallel()
+	endpoints := []string{"192.168.1.100:6443"}
+	var left *file
+	inBubbleWith(t, func(w *world, _ *agent.Config) { w.server.endpoints = endpoints }, func(w *world) {
+		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
+		left = w.file
+	})
+	inBubbleWith(t, func(w *world, _ *agent.Config) { w.file.text, w.file.err = left.text, left.err }, func(w *world) {
+		pass(11 * time.Second)
+		w.Expect(w.server.APIServerEndpoints()).To(Equal(endpoints), "by its Service it may be out of reach for a minute more")
+	})
+}
+
 func TestAnAgentThatCanAskDoesNotLookAtWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	before := afterAnother(t, tor(), node(), blocks("10.49.0.0/16"))

@@ -49,6 +49,7 @@ type world struct {
 	firewall *firewall
 	uplinks  *uplinks
 	file     *file
+	server   *apiServer
 	secrets  *secrets
 
 	// stop ends the agent as SIGTERM does, and returns what it ended with.
@@ -81,6 +82,7 @@ func inBubbleWith(
 			firewall: &firewall{},
 			uplinks:  &uplinks{names: []string{"eth0"}, changed: make(chan struct{}, 1)},
 			file:     &file{err: fs.ErrNotExist},
+			server:   &apiServer{},
 			secrets:  &secrets{},
 		}
 		w.loop = metrics.NewLoop(w.registry)
@@ -89,7 +91,7 @@ func inBubbleWith(
 			spoken = with(spoken)
 		}
 		loops := agent.NewLoopGuard(w.firewall, w.uplinks, metrics.NewLoopPrevention(w.registry, w.firewall.packets), logr.Discard())
-		keeper := agent.NewKeeper(w.file, w.loop, logr.Discard())
+		keeper := agent.NewKeeper(w.file, w.server, w.loop, logr.Discard())
 		config := agent.Config{
 			Node: "node-1", Namespace: "herald-system", Version: "v1", Log: logr.Discard(),
 			Inputs: w.inputs, Secrets: w.secrets, Speaker: spoken, Marker: w.marker, Workload: w.workload, Host: w.host,
@@ -230,6 +232,7 @@ func (s *secrets) Follow(keys map[v1alpha1.SecretKeyRef]string) { s.keys = keys 
 type flaky struct {
 	speaker.Speaker
 
+	mu             sync.Mutex
 	errors, panics int
 }
 
@@ -239,7 +242,16 @@ func (f *flaky) wrap(s speaker.Speaker) speaker.Speaker {
 	return f
 }
 
+// fail has the next run fail.
+func (f *flaky) fail() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errors++
+}
+
 func (f *flaky) Run(ctx context.Context, steps []plan.Step) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
 	case f.panics > 0:
 		f.panics--
@@ -325,6 +337,24 @@ func (u *uplinks) become(err error, names ...string) {
 	u.names, u.err = names, err
 	u.mu.Unlock()
 	u.changed <- struct{}{}
+}
+
+// apiServer is where the API server listens.
+type apiServer struct {
+	mu        sync.Mutex
+	endpoints []string
+}
+
+func (s *apiServer) APIServerEndpoints() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endpoints
+}
+
+func (s *apiServer) RecallAPIServer(endpoints []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endpoints = endpoints
 }
 
 // file is a saved state that is encoded as the real one is.

@@ -28,11 +28,13 @@ func TestWhatAScrapeSees(t *testing.T) {
 	registry := metrics.NewRegistry("v1", func() bgp.Speaker { return observed })
 	metrics.NewLoop(registry)
 	metrics.RegisterBFD(registry, func() map[string]uint64 { return map[string]uint64{"LowTTL": 9} })
+	metrics.RegisterRefusedConnections(registry, func() uint64 { return 8 })
 
 	page := scrape(g, metrics.NewHandler(registry))
 	for _, series := range []string{
 		`herald_build_info{version="v1"} 1`,
 		`herald_bgp_session_state{peer="tor",state="Established"} 1`,
+		`herald_bgp_refused_connections_total 8`,
 		`herald_bgp_session_state{peer="tor",state="Active"} 0`,
 		`herald_bgp_session_state{peer="tor-2",state="Active"} 1`,
 		`herald_bgp_session_established{peer="tor"} 1`,

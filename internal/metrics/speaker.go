@@ -69,3 +69,11 @@ func indicator(holds bool) float64 {
 	}
 	return 0
 }
+
+// RegisterRefusedConnections adds how many connections came to the ports of passive peers from whoever is no peer.
+func RegisterRefusedConnections(registry prometheus.Registerer, refused func() uint64) {
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "herald_bgp_refused_connections_total",
+		Help: "Connections to the port of passive peers that came from an address that is no such peer's, and were closed.",
+	}, func() float64 { return float64(refused()) }))
+}

@@ -31,6 +31,7 @@ func (s *suite) testDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)\n```")
+	s.MustKubectl(t, "", "apply", "-f", filepath.Join(s.Root, "config", "default", "namespace.yaml")) // Herald is installed.
 	manifests := 0
 	for _, path := range append(documents, filepath.Join(s.Root, "README.md")) {
 		text, err := os.ReadFile(path)
@@ -58,6 +59,7 @@ func TestDocumentedDefaults(t *testing.T) {
 	}{
 		"asNumber":                {configuration["spec.asNumber"], intent.DefaultASN},
 		"peerPort":                {peer["spec.peerPort"], intent.DefaultPeerPort},
+		"listenPort":              {configuration["spec.listenPort"], intent.DefaultListenPort},
 		"holdTimeSeconds":         {peer["spec.holdTimeSeconds"], intent.DefaultHoldTime.Seconds()},
 		"connectRetryTimeSeconds": {peer["spec.connectRetryTimeSeconds"], intent.DefaultConnectRetryTime.Seconds()},
 		"maxReceivedPrefixes":     {peer["spec.maxReceivedPrefixes"], intent.DefaultMaxReceivedPrefixes},
@@ -72,7 +74,7 @@ func TestDocumentedDefaults(t *testing.T) {
 // TestDocumentedImpacts holds what the comments say that a change does to a session to what the core does.
 func TestDocumentedImpacts(t *testing.T) {
 	sources := map[string][]string{
-		"Address":             {"peerIP", "peerPort"},
+		"Address":             {"peerIP", "peerPort", "interface"},
 		"ASN":                 {"asNumber"},
 		"LocalASN":            {"localASNumber"},
 		"SourceAddress":       {"sourceAddress"},
@@ -82,6 +84,10 @@ func TestDocumentedImpacts(t *testing.T) {
 		"Families":            {"addressFamilies"},
 		"GracefulRestart":     {"gracefulRestart", "gracefulRestart.mode", "gracefulRestart.restartTimeSeconds"},
 		"MaxReceivedPrefixes": {"maxReceivedPrefixes"},
+		"Password":            {"password", "password.secretKeyRef", "password.secretKeyRef.name", "password.secretKeyRef.key"},
+		"TTL":                 {"ebgpMultihopTTL", "ttlSecurityHops"},
+		"MinimumTTL":          {"ttlSecurityHops"},
+		"Passive":             {"connectionMode"},
 		"Export": {
 			"export", "export[].action", "export[].prefixes", "export[].prefixes[].cidr", "export[].prefixes[].ge", "export[].prefixes[].le",
 			"export[].kinds", "export[].communities", "export[].set", "export[].set.communities", "export[].set.addCommunities",

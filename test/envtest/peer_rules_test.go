@@ -19,7 +19,7 @@ spec:
   connectionMode: Active
   addressFamilies: [IPv4, IPv6]
   gracefulRestart: {mode: Enabled, restartTimeSeconds: 120}
-  bfd: {hops: Multi}
+  bfd: {detectMultiplier: 3}
   export:
   - action: Accept
     prefixes: [{cidr: 192.168.3.0/24, ge: 24, le: 32}]

@@ -13,7 +13,8 @@
 //   - Sending comes first: a late timer sends before it does anything else, since the peer counts our silence.
 //   - Nothing on the way of a packet waits for anybody: sockets do not block, and no lock is held over anything slow.
 //
-// The process asks for no higher priority. A real-time class needs CAP_SYS_NICE, and a niceness counts only among the
-// processes of one container. What is needed is at most two wake-ups of a sleeping process in each detection time, which
-// the kernel's scheduler favours over whatever computes; docs/benchmarks.md says how late they were on a loaded machine.
+// The process asks for no higher priority. A niceness counts only among the processes of one container, and hardly helped where it
+// was measured. A real-time class (SCHED_RR) does help, but needs CAP_SYS_NICE, and puts all of an agent before everything on the
+// node, its garbage collection included; neither BIRD nor FRR asks for it. What is needed is two wake-ups of a sleeping process in each
+// detection time, which the kernel favours over whatever computes; docs/benchmarks.md has figures from machines that are overloaded.
 package bfd

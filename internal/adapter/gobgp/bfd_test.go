@@ -278,7 +278,9 @@ func TestASessionAfterAnotherProcessWaitsForItsBFD(t *testing.T) {
 func TestTheFailureOfAPathStaysTheCause(t *testing.T) {
 	s, router, lab, _ := watched(t)
 	lab.say(bgp.BFDEvent{State: bgp.BFDUp})
-	router.close()
+	if err := router.listener.Close(); err != nil {
+		t.Fatal(err)
+	}
 	lab.say(bgp.BFDEvent{State: bgp.BFDDown, Failed: true, Cause: "no packet for 900ms"})
 	eventuallyCause(t, s, "tor", "BFD down: no packet for 900ms; since then connection refused")
 }

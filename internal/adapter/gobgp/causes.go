@@ -131,6 +131,8 @@ func receivedCause(m message, local bgp.ASN) error {
 	case code == packet.BGP_ERROR_CEASE && (subcode == packet.BGP_ERROR_SUB_CONNECTION_REJECTED ||
 		subcode == packet.BGP_ERROR_SUB_CONNECTION_COLLISION_RESOLUTION):
 		return rejection{errors.New(said)}
+	case code == packet.BGP_ERROR_CEASE && subcode == subcodeBFDDown:
+		return pathFailure{errors.New(said)}
 	case code != packet.BGP_ERROR_OPEN_MESSAGE_ERROR:
 		return errors.New(said)
 	case subcode == packet.BGP_ERROR_SUB_BAD_PEER_AS:

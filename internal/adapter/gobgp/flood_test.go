@@ -2,6 +2,7 @@ package gobgp_test
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -103,14 +104,15 @@ func TestFloodOfRouteRefreshes(t *testing.T) {
 				}
 			}()
 			most := highest(heap, done)
+			g.Consistently(func() uint64 {
+				most = max(most, heap())
+				return most
+			}, 2*time.Second, 50*tick).Should(BeNumerically("<", before+16<<20), "bytes of heap, from %d", before)
 			if !deaf {
 				g.Eventually(router.last().announcedCount, patience, tick).Should(BeNumerically(">=", 3*routes), "it is answered")
 				g.Consistently(router.last().announcedCount, time.Second, 10*tick).Should(BeNumerically("<=", 10*routes), "but seldom")
 			}
-			t.Logf("heap %d -> at most %d KiB", before>>10, most>>10)
-			if most > before+32<<20 {
-				t.Errorf("the heap grew from %d to %d KiB", before>>10, most>>10)
-			}
+			t.Logf("heap %d -> at most %d KiB, %d announced", before>>10, most>>10, router.last().announcedCount())
 			if got := session(s, "tor"); got.Flaps != 0 || got.State != bgp.Established {
 				t.Errorf("session: %+v", got)
 			}
@@ -151,7 +153,7 @@ func TestPeerThatNeverReads(t *testing.T) {
 		t.Errorf("the good peer's session: %+v", got)
 	}
 	router.answerWith(func(c *routerConfig) { c.Deaf, c.Script = false, nil })
-	g.Eventually(func() int { return session(s, "tor").Advertised }, 2*patience, tick).Should(Equal(2 * routes))
+	g.Eventually(func() int { return session(s, "tor").Advertised }, patience, tick).Should(Equal(2 * routes))
 }
 
 // The same without a hold time, which would be for ever: our own hold time bounds it.
@@ -166,6 +168,22 @@ func TestTimelessPeerThatNeverReads(t *testing.T) {
 	eventuallyCause(t, s, "tor", "the peer takes nothing of what is sent to it")
 }
 
+// heavyRoutes returns n IPv6 routes of half a kilobyte each on the wire.
+func heavyRoutes(n int) []bgp.Path {
+	var colors []bgp.Community
+	for i := range uint32(40) {
+		colors = append(colors, bgp.Community{Large: true, Global: 64512, Data1: i})
+	}
+	var out []bgp.Path
+	for i := range n {
+		out = append(out, bgp.Path{
+			Prefix:     prefix(fmt.Sprintf("2001:db8::%x/128", i)),
+			Attributes: bgp.PathAttributes{Communities: bgp.CommunitiesOf(colors...)},
+		})
+	}
+	return out
+}
+
 // Leaving a peer that never reads takes the farewell's time, not the peer's patience.
 func TestRemovingAPeerThatNeverReads(t *testing.T) {
 	t.Parallel()
@@ -174,14 +192,22 @@ func TestRemovingAPeerThatNeverReads(t *testing.T) {
 	router := newRouter(t, "127.0.0.2", config)
 	s := newSpeaker(t, gobgp.Options{})
 	peer := peerOf("tor", router)
-	run(t, s, plan.Routes(hostRoutes(10_000), nil), addPeers(peer))
+	routes := heavyRoutes(10_000)
+	run(t, s, plan.Routes(routes, nil), addPeers(peer))
 	eventuallyEstablished(t, s, "tor", 0)
-	NewWithT(t).Eventually(func() uint64 {
-		return session(s, "tor").UpdatesSent
-	}, patience, tick).ShouldNot(BeZero())
+	g := NewWithT(t)
+	sent := func() uint64 { return session(s, "tor").UpdatesSent }
+	g.Eventually(func() bool {
+		before := sent()
+		g.Consistently(sent, 300*time.Millisecond, 10*tick).Should(BeNumerically(">=", before))
+		return before > 0 && sent() == before
+	}, patience, tick).Should(BeTrue(), "the kernel takes no more")
+	if n := session(s, "tor").Advertised; n == len(routes) {
+		t.Fatalf("the kernel has taken all %d routes: the test needs more", n)
+	}
 	begun := time.Now()
 	run(t, s, plan.Peers([]bgp.Peer{peer}, nil))
-	if took := time.Since(begun); took > 8*time.Second {
+	if took := time.Since(begun); took > peer.HoldTime/2 {
 		t.Errorf("the removal took %s", took)
 	}
 }
@@ -201,7 +227,7 @@ func TestPeerThatFlapsEverySecond(t *testing.T) {
 	attempts := func() int { return len(router.all()) }
 	g := NewWithT(t)
 	// Up for a second each, with waits of 0, 1, 2, 4 and 5 s between them: 5 attempts in 12 s.
-	g.Eventually(attempts, 2*patience, tick).Should(Equal(5))
+	g.Eventually(attempts, patience, tick).Should(Equal(5))
 	took := router.all()[4].accepted.Sub(router.all()[0].accepted)
 	if took < 10*time.Second {
 		t.Errorf("5 attempts within %s", took)
@@ -249,7 +275,7 @@ func TestReceivedRoutesAreBounded(t *testing.T) {
 			}()
 			most := highest(quick, done)
 			if test.kept > 0 {
-				g.Eventually(received(s), 6*patience, tick).Should(Equal(test.kept))
+				g.Eventually(received(s), 2*patience, tick).Should(Equal(test.kept))
 			} else {
 				eventuallyCause(t, s, "tor", "received prefix limit: the peer sent more than 100000 IPv4 prefixes")
 			}

@@ -22,7 +22,8 @@ type retry struct {
 
 // next returns how long to wait before the next attempt. The first failure, and the loss of a session that was stable,
 // are tried again at once: a router keeps the routes of a lost session for a while only. From then on the wait grows from
-// a second to the connect retry time, so that a peer that is dead, or flaps, costs little.
+// a second to the connect retry time, so that a peer that is dead, or flaps, costs little. After a failure of BFD the router has
+// dropped the routes anyway, and needs the second: FRR 8.4 has no BFD for a neighbor that is back before it has forgotten it.
 func (r *retry) next(end outcome, connectRetry time.Duration) time.Duration {
 	if limit := (*prefixLimitError)(nil); errors.As(end.cause, &limit) {
 		if end.lived > maxPrefixLimitWait {
@@ -30,6 +31,14 @@ func (r *retry) next(end outcome, connectRetry time.Duration) time.Duration {
 		}
 		r.limitWait = min(max(2*r.limitWait, prefixLimitWait), maxPrefixLimitWait)
 		return r.limitWait
+	}
+	if errors.As(end.cause, &pathFailure{}) {
+		if end.lived >= stableAfter {
+			r.wait = 0
+		}
+		wait := min(max(r.wait, time.Second), connectRetry)
+		r.wait = min(2*wait, connectRetry)
+		return wait
 	}
 	if end.lived >= stableAfter {
 		r.wait = min(time.Second, connectRetry)

@@ -13,6 +13,7 @@ func TestRetry(t *testing.T) {
 	flapped := outcome{cause: errClosed, lived: s}
 	lost := outcome{cause: errClosed, lived: time.Hour}
 	flooded := outcome{cause: errors.Join(&prefixLimitError{}), lived: s}
+	unreachable := outcome{cause: pathFailure{errClosed}, lived: s}
 	for name, test := range map[string]struct {
 		ends []outcome
 		want []time.Duration
@@ -28,6 +29,10 @@ func TestRetry(t *testing.T) {
 		"a session that was stable is redialled at once, whatever came before": {
 			[]outcome{failed, failed, failed, lost, lost, failed, failed},
 			[]time.Duration{0, s, 2 * s, 0, 0, s, 2 * s},
+		},
+		"after a failure of BFD the router gets a second, and more if it fails again soon": {
+			[]outcome{unreachable, unreachable, unreachable, failed, {cause: unreachable.cause, lived: time.Hour}},
+			[]time.Duration{s, 2 * s, 4 * s, 5 * s, s},
 		},
 		"a peer that sends too much has minutes to mend its ways": {
 			[]outcome{flooded, flooded, flooded, flooded, flooded, flooded, flooded},

@@ -20,7 +20,7 @@ import (
 
 // patience is how long an expected event may take on a busy machine, tick how often to look for it.
 const (
-	patience = 10 * time.Second
+	patience = 30 * time.Second
 	tick     = time.Millisecond
 )
 

@@ -32,6 +32,8 @@ type apiServer struct {
 	mu sync.Mutex
 	// endpoints are where the server listens, by the name of the EndpointSlice that said so.
 	endpoints map[string][]string
+	// recalled is where it listened when an earlier agent was told.
+	recalled []string
 }
 
 func newAPIServer() *apiServer {
@@ -55,9 +57,13 @@ func (s *apiServer) Dial(ctx context.Context, network, address string) (net.Conn
 	return nil, errors.Join(errs...)
 }
 
+// known returns where the server listens by what it said itself or, before that, by what an earlier agent knew.
 func (s *apiServer) known() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.endpoints) == 0 {
+		return slices.Clone(s.recalled)
+	}
 	var all []string
 	for _, endpoints := range s.endpoints {
 		all = append(all, endpoints...)
@@ -65,6 +71,19 @@ func (s *apiServer) known() []string {
 	slices.Sort(all)
 	return all
 }
+
+// recall takes over what an earlier agent knew.
+func (s *apiServer) recall(endpoints []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recalled = slices.Clone(endpoints)
+}
+
+// APIServerEndpoints returns the addresses and ports where the API server listens itself, as far as they are known.
+func (c *Clients) APIServerEndpoints() []string { return c.server.known() }
+
+// RecallAPIServer says where the API server listened when an earlier agent knew it, for as long as nothing is known.
+func (c *Clients) RecallAPIServer(endpoints []string) { c.server.recall(endpoints) }
 
 // noting has the endpoints of the API server noted while slices are read.
 func (s *apiServer) noting(k kind[*discoveryv1.EndpointSlice]) kind[*discoveryv1.EndpointSlice] {

@@ -81,6 +81,21 @@ func TestTheAPIServersEndpointsAreThoseSaidLast(t *testing.T) {
 	g.Expect(tried).To(Equal([]string{serviceAddress, "192.168.1.101:6443", "[fd00:1::64]:6443"}))
 }
 
+func TestTheAPIServerIsFoundWhereAnEarlierAgentKnewIt(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	var tried []string
+	s := unreachable(&tried)
+	clients := &Clients{server: s}
+	clients.RecallAPIServer([]string{"192.168.1.100:6443"})
+	_, err := s.Dial(t.Context(), "tcp", serviceAddress)
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(tried).To(Equal([]string{serviceAddress, "192.168.1.100:6443"}))
+
+	s.note(apiServerSlice("kubernetes", 6443, "192.168.1.101"))
+	g.Expect(clients.APIServerEndpoints()).To(Equal([]string{"192.168.1.101:6443"}), "what the server says itself counts")
+}
+
 func TestEndpointsOfOtherServicesAreNotTheAPIServers(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -33,11 +34,11 @@ func Follow(ctx context.Context, clients *Clients, node string, push func(...inp
 
 func reflectors(clients *Clients, node string, push func(...input.Event), log logr.Logger) []*cache.Reflector {
 	return []*cache.Reflector{
-		newReflector(serviceKind(), follower{client: clients.core, resource: "services"}, push, log),
-		newReflector(clients.server.noting(sliceKind(node)), follower{client: clients.discovery, resource: "endpointslices", narrow: notHeadless}, push, log),
-		newReflector(nodeKind(), follower{client: clients.core, resource: "nodes", narrow: named(node)}, push, log),
-		newReflector(peerKind(), follower{client: clients.herald, resource: "bgppeers"}, push, log),
-		newReflector(configurationKind(), follower{client: clients.herald, resource: "bgpconfigurations"}, push, log),
+		newReflector(serviceKind(), &follower{client: clients.core, resource: "services"}, push, log),
+		newReflector(clients.server.noting(sliceKind(node)), &follower{client: clients.discovery, resource: "endpointslices", narrow: notHeadless}, push, log),
+		newReflector(nodeKind(), &follower{client: clients.core, resource: "nodes", narrow: named(node)}, push, log),
+		newReflector(peerKind(), &follower{client: clients.herald, resource: "bgppeers"}, push, log),
+		newReflector(configurationKind(), &follower{client: clients.herald, resource: "bgpconfigurations"}, push, log),
 	}
 }
 
@@ -47,7 +48,7 @@ func retry() *wait.Backoff {
 	return &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5, Steps: 8, Cap: 800 * time.Millisecond, Jitter: 0.5}
 }
 
-func newReflector[T runtime.Object](k kind[T], f follower, push func(...input.Event), log logr.Logger) *cache.Reflector {
+func newReflector[T runtime.Object](k kind[T], f *follower, push func(...input.Event), log logr.Logger) *cache.Reflector {
 	f.log = log.WithValues(logkey.Input, k.name)
 	source := &cache.ListWatch{ListWithContextFunc: f.list, WatchFuncWithContext: f.watch}
 	options := cache.ReflectorOptions{Name: string(k.name), Backoff: retry()}
@@ -71,7 +72,8 @@ type follower struct {
 	// narrow says which objects; nil for all.
 	narrow func(*metav1.ListOptions)
 	log    logr.Logger
-	failed bool
+	// failed is used by one request at a time but for those that a reflector leaves behind when it ends.
+	failed atomic.Bool
 }
 
 func (f *follower) list(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -97,11 +99,9 @@ func (f *follower) request(options metav1.ListOptions) *rest.Request {
 func (f *follower) note(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case err != nil && !f.failed:
-		f.failed = true
+	case err != nil && !f.failed.Swap(true):
 		f.log.Error(err, "Losing sight of an input, what it said last holds")
-	case err == nil && f.failed:
-		f.failed = false
+	case err == nil && f.failed.Swap(false):
 		f.log.Info("Following an input again")
 	}
 }

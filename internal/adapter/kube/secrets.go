@@ -112,9 +112,10 @@ type secret struct {
 	// stop ends following, and returns when it has ended.
 	stop func()
 
-	// isRefused says that the API server refuses to show the Secret, and patience how long it is left alone then.
+	// isRefused says that the API server refuses to show the Secret, and patience for how many nanoseconds it is left alone
+	// then. A reflector may leave a request behind when it ends, so that they are not the present one's alone.
 	isRefused atomic.Bool
-	patience  time.Duration
+	patience  atomic.Int64
 }
 
 func (s *Secrets) secret(key v1alpha1.SecretKeyRef, log logr.Logger) *secret {
@@ -145,7 +146,7 @@ func secretKind(key v1alpha1.SecretKeyRef) kind[*corev1.Secret] {
 // start follows the key until stop is called, or the context ends.
 func (f *secret) start(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	f.patience = 0
+	f.patience.Store(0)
 	source := &cache.ListWatch{ListWithContextFunc: f.list, WatchFuncWithContext: f.watch}
 	options := cache.ReflectorOptions{Name: string(input.KindSecret), Backoff: retry()}
 	reflector := cache.NewReflectorWithOptions(source, f.store.kind.example, f.store, options)
@@ -171,10 +172,11 @@ func (f *secret) watch(ctx context.Context, options metav1.ListOptions) (watch.I
 
 // wait leaves a Secret alone that was refused.
 func (f *secret) wait(ctx context.Context) {
-	if f.patience == 0 {
+	patience := time.Duration(f.patience.Load())
+	if patience == 0 {
 		return
 	}
-	timer := time.NewTimer(f.patience)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -189,7 +191,7 @@ func (f *secret) note(ctx context.Context, err error) {
 		return
 	}
 	if apierrors.IsForbidden(err) {
-		f.patience = min(max(2*f.patience, firstRefusal), lastRefusal)
+		f.patience.Store(int64(min(max(2*time.Duration(f.patience.Load()), firstRefusal), lastRefusal)))
 		if !f.isRefused.Swap(true) {
 			f.log.Info("A Secret can't be read, its peers wait for it", logkey.Reason, err.Error())
 			f.push(input.Password{Key: f.key, Found: password.Found{Verdict: password.Unreadable}})
@@ -198,7 +200,7 @@ func (f *secret) note(ctx context.Context, err error) {
 	}
 	f.follower.note(ctx, err)
 	if err == nil {
-		f.patience = 0
+		f.patience.Store(0)
 		if f.isRefused.Swap(false) {
 			f.log.Info("Reading a Secret")
 		}

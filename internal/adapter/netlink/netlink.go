@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 
@@ -110,11 +111,11 @@ func namesOf(index int, linkBy func(index int) (netlink.Link, error)) ([]string,
 	var names []string
 	for index > 0 {
 		link, err := linkBy(index)
-		switch {
-		case errors.As(err, new(netlink.LinkNotFoundError)):
-			return names, nil
-		case err != nil:
+		if err != nil && !errors.As(err, new(netlink.LinkNotFoundError)) {
 			return nil, fmt.Errorf("look up interface %d: %w", index, err)
+		}
+		if link == nil {
+			break
 		}
 		isVRF := link.Type() == "vrf"
 		isLoopback := link.Attrs().RawFlags&unix.IFF_LOOPBACK != 0
@@ -153,28 +154,26 @@ func (u *Uplinks) Follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case err := <-broken:
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("watch routes and interfaces: %w", err)
+			return ended(ctx, err)
 		case _, open := <-routes:
 			if !open {
-				return ended(ctx)
+				return ended(ctx, net.ErrClosed)
 			}
 		case _, open := <-links:
 			if !open {
-				return ended(ctx)
+				return ended(ctx, net.ErrClosed)
 			}
 		}
 		u.nudge()
 	}
 }
 
-func ended(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return nil
+// ended returns why a watch has ended, nil where its context did first.
+func ended(ctx context.Context, cause error) error {
+	if ctx.Err() == nil {
+		return fmt.Errorf("watch routes and interfaces: %w", cause)
 	}
-	return errors.New("watch routes and interfaces: the socket was closed")
+	return nil
 }
 
 func (u *Uplinks) nudge() {

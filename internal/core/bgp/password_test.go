@@ -39,7 +39,8 @@ func TestPasswordIsNeverPrinted(t *testing.T) {
 }
 
 func TestPasswordsCompare(t *testing.T) {
-	if bgp.PasswordOf("a") != bgp.PasswordOf("a") || bgp.PasswordOf("a") == bgp.PasswordOf("b") {
+	one, same, other := bgp.PasswordOf("a"), bgp.PasswordOf("a"), bgp.PasswordOf("b")
+	if one != same || one == other {
 		t.Error("equal passwords are equal, others not")
 	}
 	if bgp.PasswordOf("").IsSet() || bgp.PasswordOf("") != (bgp.Password{}) {

@@ -33,6 +33,8 @@ type State struct {
 	// LoopPrevention and Guard are what to do about packets that loop.
 	LoopPrevention loopguard.Mode
 	Guard          loopguard.Guard
+	// APIServer is where the API server listens itself, sorted: its Service may lead nowhere when the next agent looks for it.
+	APIServer []string
 }
 
 // Identity is whose state it is: nobody else may use it.

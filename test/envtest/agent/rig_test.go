@@ -98,14 +98,14 @@ func launchAgent(t *testing.T, server *apiserver.Server, directory string, isShu
 	if isShut {
 		r.gate.Shut()
 	}
-	keeper := agent.NewKeeper(statefile.New(directory, saved.Identity{Node: "node-1", Boot: marker.BootID()}), loop, log)
+	keeper := agent.NewKeeper(statefile.New(directory, saved.Identity{Node: "node-1", Boot: marker.BootID()}), clients, loop, log)
 	loops := agent.NewLoopGuard(nowhere{}, nowhere{}, metrics.NewLoopPrevention(prometheus.NewRegistry(), nowhere{}.packets), log)
 	inputs, warnings, bgpNode := input.NewQueue(), make(chan agent.Warning, 16), clients.BGPNode("node-1")
 	secrets := clients.Secrets("herald-system", inputs.Push)
 	r.agent = agent.New(agent.Config{
 		Node: "node-1", Namespace: "herald-system", Version: "v1", Log: log, Inputs: inputs, Secrets: secrets, Speaker: r.speaker, Marker: marker,
 		Workload: clients.DaemonSet("herald-system", "herald-agent"), BGPNode: bgpNode, Warnings: warnings, Metrics: loop,
-		Loops: loops, Keeper: keeper,
+		Loops: loops, Keeper: keeper, Host: nowhere{},
 	})
 	reporter := &agent.Reporter{Agent: r.agent, Node: bgpNode, Metrics: loop, Log: log}
 	heartbeat := &agent.Heartbeat{Agent: r.agent, Lease: clients.Lease("herald-system", "node-1"), Log: log}
@@ -130,8 +130,10 @@ func launchAgent(t *testing.T, server *apiserver.Server, directory string, isShu
 	return r
 }
 
-// nowhere takes the rules against loops of a node that has no network.
+// nowhere is a node that has no network of its own, and no kubelet.
 type nowhere struct{}
+
+func (nowhere) IsGoingDown(context.Context) bool { return false }
 
 func (nowhere) Apply(loopguard.Guard, []string) (bool, error) { return false, nil }
 func (nowhere) Find([]netip.Addr) ([]string, error)           { return nil, nil }
