@@ -56,7 +56,7 @@ func (p *peering) newSession(ctx context.Context, peer bgp.Peer) (*session, erro
 		bfd:      p.bfd,
 		observed: bgp.Session{Peer: peer},
 	}
-	if err := out.rib.open(ctx, peer); err != nil {
+	if err := out.rib.begin(ctx, peer); err != nil {
 		p.speaker.engines.give(out.rib.engine)
 		return nil, err
 	}

@@ -48,9 +48,11 @@ type rib struct {
 	engine *engine
 	table  *table
 
-	mu   sync.Mutex
-	view view
-	shut bool // the engine is not this RIB's any more
+	mu      sync.Mutex
+	view    view
+	running bool // the engine is
+	leaving bool // everything is withdrawn, and stays so until the RIB is begun anew
+	shut    bool // the engine is not this RIB's any more
 }
 
 // view is how a peer sees the table. The zero view sees nothing of it.
@@ -74,31 +76,39 @@ func (v view) export(path bgp.Path) (bgp.Advertisement, bool) {
 	return out, ok && out.NextHop.IsValid()
 }
 
-// open starts the engine for a peer and fills its RIB. After an error the engine is stopped.
-func (r *rib) open(ctx context.Context, peer bgp.Peer) error {
+// begin makes the RIB that of a peer, whatever became of it before. No session may be there. After an error the engine is
+// stopped where it could not be started, and begun again by the next connection.
+func (r *rib) begin(ctx context.Context, peer bgp.Peer) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving = false
+	return r.configureLocked(ctx, peer)
+}
+
+// start starts the engine for a peer and fills its RIB. After an error the engine is stopped. The lock is held.
+func (r *rib) start(ctx context.Context, peer bgp.Peer) error {
 	if err := r.engine.start(ctx, peer); err != nil {
 		return err
 	}
+	r.running = true
 	if err := r.look(ctx, view{peer: peer, local: peer.SourceAddress}); err != nil {
-		return errors.Join(err, r.close(ctx))
+		return errors.Join(err, r.stop(ctx))
 	}
 	return nil
 }
 
-// close stops the engine, with nothing left in its RIB.
-func (r *rib) close(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.view = view{}
+// stop stops the engine, with nothing left in its RIB. The lock is held.
+func (r *rib) stop(ctx context.Context) error {
+	r.view, r.running = view{}, false
 	return r.engine.stop(ctx)
 }
 
 // retire closes the RIB for good: whatever comes for it from now on is for nobody.
 func (r *rib) retire(ctx context.Context) error {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.shut = true
-	r.mu.Unlock()
-	return r.close(ctx)
+	return r.stop(ctx)
 }
 
 // len returns how many paths of some families the peer shall have.
@@ -121,13 +131,19 @@ func (r *rib) len(families bgp.Families) int {
 // router ID change, since they are the engine's own.
 func (r *rib) configure(ctx context.Context, peer bgp.Peer) error {
 	r.mu.Lock()
-	now, shut := r.view, r.shut
-	r.mu.Unlock()
-	if shut {
+	defer r.mu.Unlock()
+	return r.configureLocked(ctx, peer)
+}
+
+func (r *rib) configureLocked(ctx context.Context, peer bgp.Peer) error {
+	now := r.view
+	switch {
+	case r.shut, r.leaving:
 		return nil
-	}
-	if now.peer.LocalASN != peer.LocalASN || now.peer.RouterID != peer.RouterID {
-		return errors.Join(r.close(ctx), r.open(ctx, peer))
+	case !r.running:
+		return r.start(ctx, peer)
+	case now.peer.LocalASN != peer.LocalASN, now.peer.RouterID != peer.RouterID:
+		return errors.Join(r.stop(ctx), r.start(ctx, peer))
 	}
 	local := now.local
 	if now.peer.SourceAddress != peer.SourceAddress {
@@ -136,31 +152,36 @@ func (r *rib) configure(ctx context.Context, peer bgp.Peer) error {
 	return r.look(ctx, view{peer: peer, local: local, extended: now.extended})
 }
 
-// connected makes the RIB that of a session with the given local address.
-func (r *rib) connected(ctx context.Context, local netip.Addr) error {
-	return r.edit(ctx, func(v *view) { v.local = local })
+// connected makes the RIB that of a peer's session with the given local address. An engine that could not be started before is
+// started now.
+func (r *rib) connected(ctx context.Context, peer bgp.Peer, local netip.Addr) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.running && !r.leaving && !r.shut {
+		if err := r.start(ctx, peer); err != nil {
+			return err
+		}
+	}
+	to := r.view
+	to.local = local
+	return r.look(ctx, to)
 }
 
 // negotiated makes the RIB that of a session whose peer takes extended next hops or does not. What the last session's peer
 // took holds until then.
 func (r *rib) negotiated(ctx context.Context, extended bool) error {
-	return r.edit(ctx, func(v *view) { v.extended = extended })
-}
-
-func (r *rib) edit(ctx context.Context, edit func(*view)) error {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	to := r.view
-	r.mu.Unlock()
-	edit(&to)
+	to.extended = extended
 	return r.look(ctx, to)
 }
 
-// look goes over to another view: it touches the paths that look different in it, and no others.
+// look goes over to another view: it touches the paths that look different in it, and no others. The lock is held, from when
+// the present view was read for the other one.
 func (r *rib) look(ctx context.Context, to view) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	from := r.view
-	if from == to || r.shut {
+	if from == to || r.shut || r.leaving {
 		return nil
 	}
 	r.view = to
@@ -202,13 +223,13 @@ func (r *rib) withdraw(ctx context.Context, prefix netip.Prefix) error {
 	return r.engine.withdraw(ctx, prefix)
 }
 
-// withdrawAll takes everything from the peer, which is about to go.
+// withdrawAll takes everything from the peer, which is about to go. Whatever comes later is for the next begin.
 func (r *rib) withdrawAll(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.shut {
 		return nil
 	}
-	r.view = view{}
+	r.view, r.leaving = view{}, true
 	return r.engine.withdrawAll(ctx)
 }

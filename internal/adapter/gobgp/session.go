@@ -142,7 +142,7 @@ func (s *session) replace(ctx context.Context, to bgp.Peer) error {
 	}
 	errStop := s.stop(ctx, last, errReconfigured)
 	s.edit(func(o *bgp.Session) { o.Peer = to })
-	err := errors.Join(errStop, s.rib.configure(ctx, to))
+	err := errors.Join(errStop, s.rib.begin(ctx, to))
 	s.start(ctx)
 	return err
 }
@@ -236,7 +236,7 @@ func (s *session) connect(ctx context.Context, peer bgp.Peer) (net.Conn, error) 
 
 // prepare readies the engine for a connection with the given local address.
 func (s *session) prepare(ctx context.Context, peer bgp.Peer, local netip.Addr) (net.Conn, func(), error) {
-	if err := s.rib.connected(ctx, local); err != nil {
+	if err := s.rib.connected(ctx, peer, local); err != nil {
 		return nil, nil, err
 	}
 	return s.rib.engine.connect(ctx, peer)
