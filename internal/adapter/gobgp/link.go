@@ -53,13 +53,15 @@ type linkSession interface {
 // newLink returns a link that is not run. The last argument returns how many prefixes of a family are on its wire.
 func newLink(peer bgp.Peer, router, engine net.Conn, session linkSession, advertised func(bgp.Family) int) *link {
 	l := &link{
-		peer:      peer,
-		router:    newOutlet(router),
-		engine:    newOutlet(engine),
-		session:   session,
-		ended:     make(chan struct{}),
-		opened:    make(chan struct{}),
-		refreshes: refreshes{advertised: advertised, asked: map[bgp.Family]*refresh{}},
+		peer:    peer,
+		router:  newOutlet(router),
+		engine:  newOutlet(engine),
+		session: session,
+		ended:   make(chan struct{}),
+		opened:  make(chan struct{}),
+		refreshes: refreshes{
+			advertised: advertised, isIdle: func() bool { return !hasUnacknowledged(router) }, asked: map[bgp.Family]*refresh{},
+		},
 	}
 	l.router.setPatience(peer.HoldTime)
 	return l

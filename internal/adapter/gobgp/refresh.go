@@ -16,6 +16,7 @@ import (
 // the peer has asked meanwhile, once.
 type refreshes struct {
 	advertised func(bgp.Family) int // how many routes of a family are on the wire
+	isIdle     func() bool          // whether the peer's host has taken all that was sent
 
 	mu    sync.Mutex
 	asked map[bgp.Family]*refresh
@@ -32,7 +33,7 @@ type refresh struct {
 const (
 	// refreshPause is how far apart two answers are at least.
 	refreshPause = time.Second
-	// refreshPatience is after how long an answer counts as given, whatever was seen of it.
+	// refreshPatience is after how long an answer counts as given, whatever was seen of it, unless the peer is slow to take it.
 	refreshPatience = 30 * time.Second
 )
 
@@ -48,7 +49,7 @@ func (r *refreshes) ask(family bgp.Family, now time.Time) time.Duration {
 		switch {
 		case last.waiting:
 			return later
-		case last.owed > 0 && age < refreshPatience:
+		case last.owed > 0 && (age < refreshPatience || !r.isIdle()):
 			last.again = true
 			return later
 		case age < refreshPause:
