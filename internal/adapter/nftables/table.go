@@ -50,10 +50,11 @@ func (t *Table) Apply(guard loopguard.Guard, uplinks []string) (changed bool, er
 			return false, nil
 		}
 	}
-	t.count(conn)
+	keep := t.count(conn)
 	if err := want.replace(conn); err != nil {
 		return false, fmt.Errorf("write the nftables table inet %s: %w", tableName, err)
 	}
+	keep()
 	t.blocks = want.blocks()
 	return true, nil
 }
@@ -62,12 +63,13 @@ func (t *Table) remove(conn *nftables.Conn, present bool) error {
 	if !present {
 		return nil
 	}
-	t.count(conn)
+	keep := t.count(conn)
 	conn.AddTable(table()) // Else it would be an error, had somebody else removed it just now.
 	conn.DelTable(table())
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("delete the nftables table inet %s: %w", tableName, err)
 	}
+	keep()
 	t.blocks = map[netip.Addr]netip.Prefix{}
 	return nil
 }
@@ -94,9 +96,16 @@ func (t *Table) Packets() (map[netip.Prefix]uint64, error) {
 	return packets, err
 }
 
-// count keeps what the kernel has counted, before that is replaced. What can't be read is lost: it is only statistics.
-func (t *Table) count(conn *nftables.Conn) {
-	_ = t.eachCounter(conn, func(block netip.Prefix, n uint64) { t.counted[block] += n })
+// count reads what the kernel has counted, before that is replaced, and returns what keeps it once it was. What can't be read is
+// lost: it is only statistics.
+func (t *Table) count(conn *nftables.Conn) (keep func()) {
+	counted := map[netip.Prefix]uint64{}
+	_ = t.eachCounter(conn, func(block netip.Prefix, n uint64) { counted[block] += n })
+	return func() {
+		for block, n := range counted {
+			t.counted[block] += n
+		}
+	}
 }
 
 func (t *Table) eachCounter(conn *nftables.Conn, take func(block netip.Prefix, packets uint64)) error {
