@@ -227,7 +227,9 @@ func (s *Session) send(packet bfd.Packet) {
 	switch {
 	case err == nil:
 		s.counters.Sent++
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.EADDRNOTAVAIL):
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.EADDRNOTAVAIL),
+		// What a socket gets that is bound to the index of an interface which was made anew.
+		errors.Is(err, unix.ENETUNREACH) && s.ends.Remote.Zone() != "":
 		s.worn = true
 	}
 }
