@@ -52,24 +52,61 @@ type path struct {
 	multihop      bool
 }
 
-// connected begins or goes on with what the peer's configuration says, now that the local address is known.
-func (w *watch) connected(peer bgp.Peer, local netip.Addr) {
+// areOf reports whether a connection between the ends takes the path.
+func (e ends) areOf(p path) bool {
+	return e.remote == p.remote && e.local.WithZone(e.remote.Zone()) == p.local
+}
+
+func watchedPath(peer bgp.Peer, local netip.Addr) path {
+	remote := peer.Address.Addr()
+	return path{local.WithZone(remote.Zone()), remote, peer.BFD.Multihop}
+}
+
+// connected begins or goes on with what the peer's configuration says, now that the local address is known. While a session on
+// another path still carries the routes, BFD stays with that one: routers take the end of BFD for that of the path.
+func (w *watch) connected(s *session, local netip.Addr) {
+	_, handover := w.peering.present()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	peer := s.peer()
+	if handover != nil && w.running != nil && w.between != watchedPath(peer, local) {
+		return // takenOver follows.
+	}
 	w.local = local
 	w.follow(peer)
 }
 
-// update goes over to another configuration of the peer, without touching its session. An address of the peer that no
-// connection was made to yet has no BFD yet either.
+// update goes over to another configuration of the peer, without touching its session. That of a session which is to take over
+// from another waits until it has.
 func (w *watch) update(peer bgp.Peer) {
+	if _, handover := w.peering.present(); handover != nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.leaveAddress(peer)
+	w.follow(peer)
+}
+
+// takenOver goes over to a session from the one whose place it has.
+func (w *watch) takenOver(next *session) {
+	now := next.observe()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.State == bgp.Established {
+		w.local = now.LocalAddress
+	} else {
+		w.leaveAddress(now.Peer)
+	}
+	w.follow(now.Peer)
+}
+
+// leaveAddress ends BFD with another address than the peer's. Where no connection was made yet there is no BFD yet either.
+func (w *watch) leaveAddress(peer bgp.Peer) {
 	if w.running != nil && w.between.remote != peer.Address.Addr() {
 		w.stop()
 		w.local = netip.Addr{}
 	}
-	w.follow(peer)
 }
 
 // noticeTime is how long a router may take to notice that a connection was closed.
@@ -118,15 +155,14 @@ func (w *watch) follow(peer bgp.Peer) {
 		w.stop()
 		return
 	}
-	remote := peer.Address.Addr()
-	between := path{w.local.WithZone(remote.Zone()), remote, peer.BFD.Multihop}
+	between := watchedPath(peer, w.local)
 	if w.running != nil && w.between == between {
 		w.running.Set(peer.BFD)
 		return
 	}
 	w.stop()
 	w.between = between
-	w.running = w.begin(peer.BFD, between.local, between.remote, w.notify)
+	w.running = w.begin(peer.BFD, between.local, between.remote, func(event bgp.BFDEvent) { w.notify(between, event) })
 }
 
 func (w *watch) stop() {
@@ -141,8 +177,8 @@ func (w *watch) stop() {
 	w.peering.nudge()
 }
 
-// notify notes what became of the BFD session, and ends connections at once where the path has failed.
-func (w *watch) notify(event bgp.BFDEvent) {
+// notify notes what became of the BFD session on a path, and ends the connections on it at once where it has failed.
+func (w *watch) notify(between path, event bgp.BFDEvent) {
 	w.told.Lock()
 	w.news = event
 	w.told.Unlock()
@@ -151,7 +187,9 @@ func (w *watch) notify(event bgp.BFDEvent) {
 		return
 	}
 	for _, s := range w.peering.sessions() {
-		s.lose(pathFailure{errors.New("BFD down: " + event.Cause)})
+		if s.lastEnds().areOf(between) {
+			s.lose(pathFailure{errors.New("BFD down: " + event.Cause)})
+		}
 	}
 }
 

@@ -78,6 +78,19 @@ func (l *bfdLab) open() []bfdSession {
 	return slices.DeleteFunc(l.all(), func(s bfdSession) bool { return s.closed })
 }
 
+// paths says where the sessions lead that were ever asked for, and which are closed.
+func (l *bfdLab) paths() []string {
+	var out []string
+	for _, s := range l.all() {
+		text := s.remote.String()
+		if s.closed {
+			text += " closed"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
 func fast() bgp.BFD {
 	return bgp.BFD{Enabled: true, Transmit: 300 * time.Millisecond, Receive: 300 * time.Millisecond, DetectMultiplier: 3, MinimumTTL: 255}
 }
@@ -180,10 +193,49 @@ func TestBFDFollowsThePeersAddress(t *testing.T) {
 	run(t, s, plan.Peers([]bgp.Peer{before}, []bgp.Peer{after}))
 	eventuallyConsistent(t, s, other, after, hostRoutes(2))
 	NewWithT(t).Eventually(lab.all, patience, tick).Should(HaveLen(2))
-	if open := lab.open(); len(open) != 1 || open[0].remote != after.Address.Addr() {
-		t.Errorf("open: %+v", open)
-	}
+	NewWithT(t).Eventually(lab.paths, patience, tick).Should(Equal([]string{"127.0.0.2 closed", "127.0.0.3"}))
 	_ = router
+}
+
+// Routers take the end of BFD for that of the path: it must not come before the end of the session that carries the routes.
+func TestBFDStaysWithTheSessionThatCarriesTheRoutes(t *testing.T) {
+	g := NewWithT(t)
+	s, router, lab, before := watched(t)
+	g.Eventually(lab.open, patience, tick).Should(HaveLen(1))
+	lab.say(bgp.BFDEvent{State: bgp.BFDUp})
+	silent := helper(64512)
+	silent.Mute = true
+	mistyped := before
+	mistyped.Address = newRouter(t, "127.0.0.3", silent).address()
+	run(t, s, plan.Peers([]bgp.Peer{before}, []bgp.Peer{mistyped}))
+	g.Eventually(func() string { return session(s, "tor").LastError }, patience, tick).Should(ContainSubstring("still up and carries the routes"))
+	only := Equal([]string{"127.0.0.2"})
+	g.Expect(lab.paths()).To(only)
+
+	run(t, s, plan.Peers([]bgp.Peer{mistyped}, []bgp.Peer{before}))
+	eventuallyConsistent(t, s, router, before, hostRoutes(2))
+	g.Expect(lab.paths()).To(only, "it is taken back")
+	lab.say(bgp.BFDEvent{State: bgp.BFDDown, Failed: true, Cause: "no packet for 900ms"})
+	eventuallyEstablished(t, s, "tor", 1)
+}
+
+// A path that fails while another one is gone over to is no concern of the session there.
+func TestAFormerPathThatFailsEndsTheFormerSessionAlone(t *testing.T) {
+	g := NewWithT(t)
+	s, router, lab, before := watched(t)
+	g.Eventually(lab.open, patience, tick).Should(HaveLen(1))
+	lab.say(bgp.BFDEvent{State: bgp.BFDUp})
+	after := before
+	other := newRouter(t, "127.0.0.3", helper(64512))
+	after.Address = other.address()
+	run(t, s, plan.Peers([]bgp.Peer{before}, []bgp.Peer{after}))
+	g.Eventually(other.all, patience, tick).Should(HaveLen(1))
+	g.Eventually(other.last().routeCount, patience, tick).Should(BeNumerically(">=", 2))
+	lab.say(bgp.BFDEvent{State: bgp.BFDDown, Failed: true, Cause: "no packet for 900ms"})
+	g.Eventually(router.last().farewell, patience, tick).Should(Equal("6/10"))
+	eventuallyConsistent(t, s, other, after, hostRoutes(2))
+	g.Expect(other.all()).To(HaveLen(1), "connections to the other router")
+	g.Eventually(lab.paths, patience, tick).Should(Equal([]string{"127.0.0.2 closed", "127.0.0.3"}))
 }
 
 func TestPlannedExitsShutBFDDown(t *testing.T) {

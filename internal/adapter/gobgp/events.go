@@ -34,7 +34,7 @@ func (s *session) established() {
 		o.LocalAddress = local
 		s.preserved = true
 	})
-	s.bfd.connected(s.peer(), local)
+	s.bfd.connected(s, local)
 }
 
 func (s *session) sent(update changes) {

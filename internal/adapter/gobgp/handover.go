@@ -38,6 +38,8 @@ const (
 	routesTime = 10 * time.Second
 	// readTime is how long a router may take to read what its host has received.
 	readTime = 2 * time.Second
+	// settleTime is how long another change waits for a handover that is nearly complete. Routes of other peers wait too.
+	settleTime = readTime + time.Second
 	// openTime is how long a next session may take to speak on a connection for which the router has let the former go.
 	openTime = time.Second
 )
@@ -47,7 +49,10 @@ func (p *peering) handOver(ctx context.Context, former *session, to bgp.Peer) er
 	from := former.peer()
 	next, err := p.newSession(ctx, to)
 	if err != nil {
-		former.resume()
+		if !former.resume() {
+			former.column.clear() // It was lost just now.
+			err = errors.Join(err, former.replace(ctx, to))
+		}
 		return err
 	}
 	next.preserved = true
@@ -100,7 +105,7 @@ func (h *handover) settle() (complete bool) {
 	if h.next.observe().State == bgp.Established {
 		select {
 		case <-h.done:
-		case <-time.After(routesTime + readTime):
+		case <-time.After(settleTime):
 		}
 	}
 	return h.halt()
@@ -145,7 +150,7 @@ func (h *handover) proceed(ctx context.Context) (done bool) {
 		return h.takeOver(ctx, next)
 	case h.released || h.former.isOver():
 		return h.goOnAlone(ctx, next.State)
-	case h.next.isTurnedAway(h.from):
+	case h.next.isTurnedAway(h.from) && h.former.peer().Address == h.next.peer().Address:
 		// A router that takes no second connection takes one that follows the first.
 		h.next.edit(func(o *bgp.Session) { o.LastError = errReconfigured.Error() })
 		h.release(ctx, silence)
@@ -225,6 +230,7 @@ func (h *handover) finish(ctx context.Context) {
 	h.peering.mu.Lock()
 	h.peering.handover = nil
 	h.peering.mu.Unlock()
+	h.peering.bfd.takenOver(h.next)
 	h.peering.nudge()
 }
 
@@ -299,11 +305,12 @@ func (s *session) isSending() bool {
 	return link != nil && hasUnacknowledged(link.router.conn)
 }
 
-// noteTurnedAway keeps whether the peer ended an attempt in a way that a connection which it has already is a reason for.
+// noteTurnedAway keeps whether the peer ended an attempt in a way that a connection which it has already is a reason for. One that
+// has refused the session may hang up for that.
 func (s *session) noteTurnedAway(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.turnedAway = errors.As(cause, &hangUp{}) || errors.As(cause, &rejection{})
+	s.turnedAway = (errors.As(cause, &hangUp{}) || errors.As(cause, &rejection{})) && !errors.As(cause, &refusal{})
 }
 
 // isTurnedAway reports whether the last attempt was one from the given ends and was turned away.

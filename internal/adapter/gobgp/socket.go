@@ -69,8 +69,8 @@ func setKey(fd int, address netip.Addr, password bgp.Password) error {
 	}
 	key.Keylen = uint16(copy(key.Key[:], secret))
 	err := unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, &key)
-	if !password.IsSet() && errors.Is(err, unix.ENOENT) {
-		return nil
+	if !password.IsSet() && (errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOPROTOOPT)) {
+		return nil // There is none, or the kernel knows of none.
 	}
 	return os.NewSyscallError("setsockopt TCP_MD5SIG", err)
 }
