@@ -49,12 +49,10 @@ func departures() []departure {
 			comeBack: func(ctx context.Context, r *rack, n node) error { return r.lab(ctx, "mend", n.name) },
 		},
 		{
-			name: "agent killed (SIGKILL), away",
-			kept: true,
-			leave: func(ctx context.Context, r *rack, n node) error {
-				return errors.Join(r.lab(ctx, "kill", "agent/"+n.name), r.lab(ctx, "stop", "agent/"+n.name))
-			},
-			comeBack: func(ctx context.Context, r *rack, n node) error { return r.lab(ctx, "start", "agent/"+n.name) },
+			name:     "agent killed (SIGKILL)",
+			kept:     true,
+			leave:    func(ctx context.Context, r *rack, n node) error { return r.lab(ctx, "kill", "agent/"+n.name) },
+			comeBack: func(context.Context, *rack, node) error { return nil }, // The kubelet starts it again.
 		},
 		{
 			name:     "agent removed from the node",
