@@ -71,8 +71,8 @@ func (k keyring) of(p *v1alpha1.BGPPeer, key v1alpha1.SecretKeyRef, problems *pr
 			Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonSecretNotFound,
 		})
 	}
-	before := k.Opened[p.Name]
-	if before.UID == p.UID && before.Key == key {
+	// A peer that runs goes on with the password that it has, also where it now names another Secret.
+	if before, runs := k.Opened[p.Name]; runs && before.UID == p.UID {
 		return before.Password
 	}
 	if !answered {
