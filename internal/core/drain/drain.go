@@ -76,7 +76,7 @@ func (d *Drain) began(s bgp.Session, in Input) time.Time {
 	switch {
 	case known:
 		return since
-	case s.State != bgp.Established:
+	case s.State != bgp.Established && s.Advertised == 0: // Another session may carry the routes while this one comes up.
 		return in.Now.Add(-in.Time)
 	default:
 		return in.Now

@@ -32,6 +32,8 @@ type moment struct {
 	at     time.Duration
 	wanted []string
 	down   []string
+	// carried says that another session of a peer that is down carries its routes.
+	carried bool
 	// time of a graceful shutdown; 5 s where 0, none where negative.
 	time time.Duration
 	// failed says that the speaker did not carry out what the look before asked for.
@@ -58,6 +60,11 @@ func TestTakingLeave(t *testing.T) {
 			{at: 3 * second, wanted: both, runs: both},
 			{at: 4 * second, runs: []string{"[a]", "[b]"}, again: 9 * second},
 			{at: 9 * second},
+		},
+		"one whose routes another session carries while it comes up": {
+			{wanted: both, runs: both},
+			{at: 10 * second, down: []string{"a"}, carried: true, runs: []string{"[a]", "[b]"}, again: 15 * second},
+			{at: 15 * second},
 		},
 		"one peer is removed": {
 			{wanted: both, runs: both},
@@ -136,6 +143,9 @@ func (m moment) input(running []bgp.Peer) drain.Input {
 		s := bgp.Session{Peer: p, State: bgp.Established}
 		if slices.Contains(m.down, p.Name) {
 			s.State = bgp.Active
+			if m.carried {
+				s.Advertised = 7
+			}
 		}
 		in.Sessions = append(in.Sessions, s)
 	}
