@@ -29,7 +29,8 @@ type Marker interface {
 
 // Workload is what runs the agent.
 type Workload interface {
-	// HasLeft reports whether this node's agent, on a node with these labels, is gone for good and not merely replaced.
+	// HasLeft reports whether this node's agent, on a node with these labels, nil where they are not known, is gone for good and not
+	// merely replaced.
 	HasLeft(ctx context.Context, node map[string]string) (bool, error)
 }
 

@@ -21,7 +21,8 @@ func (c *Clients) DaemonSet(namespace, name string) *DaemonSet {
 }
 
 // HasLeft reports whether the DaemonSet has given up a node with these labels for good: because it is gone or being
-// deleted, selects other nodes, or because the agent's own credentials were revoked. An error means that it is not known.
+// deleted, selects other nodes, or because the agent's own credentials were revoked. An error means that it is not known. Labels that
+// are not known, nil, are taken to be selected.
 func (d *DaemonSet) HasLeft(ctx context.Context, node map[string]string) (bool, error) {
 	object := &appsv1.DaemonSet{}
 	err := d.clients.apps.Get().Namespace(d.namespace).Resource("daemonsets").Name(d.name).Do(ctx).Into(object)
@@ -31,6 +32,6 @@ func (d *DaemonSet) HasLeft(ctx context.Context, node map[string]string) (bool, 
 	case err != nil:
 		return false, fmt.Errorf("get DaemonSet %s/%s: %w", d.namespace, d.name, err)
 	}
-	selected := labels.SelectorFromSet(object.Spec.Template.Spec.NodeSelector).Matches(labels.Set(node))
+	selected := node == nil || labels.SelectorFromSet(object.Spec.Template.Spec.NodeSelector).Matches(labels.Set(node))
 	return object.DeletionTimestamp != nil || !selected, nil
 }

@@ -51,6 +51,17 @@ func TestHasLeft(t *testing.T) {
 	}
 }
 
+// An agent that ends before it has heard of its Node is replaced, as far as can be told.
+func TestANodeWithoutKnownLabelsIsNotLeft(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	object := appsv1.DaemonSet{}
+	object.Spec.Template.Spec.NodeSelector = map[string]string{"rack": "b"}
+	left, err := askFor(t, nil, func(w http.ResponseWriter, _ *http.Request) { answer(g, w, http.StatusOK, object) })
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(BeFalse())
+}
+
 func TestHasLeftIsUnknownWhereNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -62,6 +73,11 @@ func TestHasLeftIsUnknownWhereNobodyAnswers(t *testing.T) {
 // ask asks an API server that answers in this way.
 func ask(t *testing.T, server http.HandlerFunc) (bool, error) {
 	t.Helper()
+	return askFor(t, map[string]string{"rack": "a"}, server)
+}
+
+func askFor(t *testing.T, node map[string]string, server http.HandlerFunc) (bool, error) {
+	t.Helper()
 	s := httptest.NewServer(server)
 	t.Cleanup(s.Close)
 	clients, err := kube.NewClients(&rest.Config{Host: s.URL})
@@ -70,7 +86,7 @@ func ask(t *testing.T, server http.HandlerFunc) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	return clients.DaemonSet("herald-system", "herald-agent").HasLeft(ctx, map[string]string{"rack": "a"})
+	return clients.DaemonSet("herald-system", "herald-agent").HasLeft(ctx, node)
 }
 
 func answer(g *WithT, w http.ResponseWriter, status int, object appsv1.DaemonSet) {
