@@ -39,11 +39,13 @@ type Secrets struct {
 
 	mu     sync.Mutex
 	wanted map[v1alpha1.SecretKeyRef]string
+	// left are keys that were not wanted for a while since they were last looked at: what they hold was forgotten.
+	left map[v1alpha1.SecretKeyRef]struct{}
 }
 
 // Secrets returns what follows Secrets of a namespace, none at first.
 func (c *Clients) Secrets(namespace string, push func(...input.Event)) *Secrets {
-	return &Secrets{clients: c, namespace: namespace, push: push, changed: make(chan struct{}, 1)}
+	return &Secrets{clients: c, namespace: namespace, push: push, changed: make(chan struct{}, 1), left: map[v1alpha1.SecretKeyRef]struct{}{}}
 }
 
 // Follow makes keys the only ones that are followed. Where the text of a key changes, and it can't be read, that is tried again
@@ -53,6 +55,11 @@ func (s *Secrets) Follow(keys map[v1alpha1.SecretKeyRef]string) {
 	defer s.mu.Unlock()
 	if maps.Equal(s.wanted, keys) {
 		return
+	}
+	for key := range s.wanted {
+		if _, still := keys[key]; !still {
+			s.left[key] = struct{}{}
+		}
 	}
 	s.wanted = keys
 	select {
@@ -78,10 +85,11 @@ func (s *Secrets) Run(ctx context.Context) {
 		case <-s.changed:
 		}
 		s.mu.Lock()
-		wanted := s.wanted
+		wanted, left := s.wanted, s.left
+		s.left = map[v1alpha1.SecretKeyRef]struct{}{}
 		s.mu.Unlock()
 		for key, f := range followed {
-			if _, still := wanted[key]; !still {
+			if _, forgotten := left[key]; forgotten {
 				f.stop()
 				delete(followed, key)
 			}
