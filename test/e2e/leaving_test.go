@@ -127,7 +127,8 @@ func maintenanceCase(r *rack) {
 			r.expectMarked(ctx, router, node)
 		}
 		r.expectRoute(ctx, clusterBlock, others...)
-		Expect(r.readyReason(ctx, node)).To(Equal("Draining"), "routers have left while the node still has its routes")
+		Eventually(ctx, func() string { return r.readyReason(ctx, node) }, soon, cliInterval).
+			Should(Equal("Draining"), "routers have left while the node still has its routes")
 		session, err := r.session(ctx, node, "tor")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(session.State).To(Equal(v1alpha1.SessionEstablished))
@@ -137,8 +138,9 @@ func maintenanceCase(r *rack) {
 		}
 		Eventually(ctx, func() string { return r.readyReason(ctx, node) }, soon, cliInterval).Should(Equal("NodeExcluded"))
 		Eventually(ctx, func() int { return r.farewells(ctx, "tor") }, soon, cliInterval).Should(Equal(farewells + 1))
-		Expect(r.Kubectl(ctx, "get", "events", "--field-selector", "involvedObject.kind=Node,involvedObject.name="+node)).
-			To(And(ContainSubstring("Draining"), ContainSubstring("OutOfService")))
+		Eventually(ctx, func() (string, error) {
+			return r.Kubectl(ctx, "get", "events", "--field-selector", "involvedObject.kind=Node,involvedObject.name="+node)
+		}, soon, cliInterval).Should(And(ContainSubstring("Draining"), ContainSubstring("OutOfService")))
 
 		_, err = r.Kubectl(ctx, "label", "node", node, intent.MaintenanceLabel+"-")
 		Expect(err).NotTo(HaveOccurred())
