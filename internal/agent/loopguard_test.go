@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/herald-network/herald/api/v1alpha1"
 	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/core/plan"
+	"github.com/herald-network/herald/internal/speaker"
 )
 
 func preventing(c input.Configuration, mode v1alpha1.LoopPrevention) input.Configuration {
@@ -138,4 +141,28 @@ func TestRulesAgainstLoopsStayWhileTheNodeTakesItsLeave(t *testing.T) {
 		pass(10 * time.Second)
 		w.Expect(w.firewall.rules()).To(Equal("Drop [] []"))
 	})
+}
+
+// tardy is a speaker that takes 3 s for everything.
+type tardy struct{ speaker.Speaker }
+
+func (s tardy) Run(ctx context.Context, steps []plan.Step) error {
+	if len(steps) > 0 {
+		<-time.After(3 * time.Second)
+	}
+	return s.Speaker.Run(ctx, steps)
+}
+
+func TestRulesAgainstLoopsGoAfterTheRoutes(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		w.hearAll(tor(), node(), blocks("10.49.0.0/16"))
+		pass(10 * time.Second)
+		w.Expect(w.firewall.rules()).To(Equal("Drop [10.49.0.0/16] [eth0]"))
+		w.hear(node(excluded))
+		pass(2 * time.Second)
+		w.Expect(w.firewall.rules()).To(Equal("Drop [10.49.0.0/16] [eth0]"), "the router still sends")
+		pass(10 * time.Second)
+		w.Expect(w.firewall.rules()).To(Equal("Drop [] []"))
+	}, func(s speaker.Speaker) speaker.Speaker { return tardy{s} })
 }

@@ -35,9 +35,10 @@ func (a *Agent) turn(ctx context.Context) {
 		if a.awaitsSecrets() {
 			return
 		}
-		a.tell()
+		guard := a.tell()
 		a.Metrics.Compute.Observe(time.Since(start).Seconds())
 		a.run(ctx, steps)
+		a.Loops.set(guard)
 	})
 	a.nudge()
 }
@@ -77,12 +78,16 @@ func (a *Agent) decide(now time.Time) []plan.Step {
 	return a.steps(observed)
 }
 
-// tell tells those who run beside the loop what was decided. Peers that leave still send packets here, but the next agent
-// does not take leave of them.
-func (a *Agent) tell() {
+// tell tells those who run beside the loop what was decided, and returns what shall keep packets from looping: from now on, but
+// where that is nothing, which is said once the routes are gone. Peers that leave still send packets here, but the next agent does
+// not take leave of them.
+func (a *Agent) tell() loopguard.Guard {
 	guard := loopguard.For(a.intent.LoopPrevention, a.advertised(), a.farewell.Peers)
-	a.Loops.set(guard)
+	if !guard.IsNone() {
+		a.Loops.set(guard)
+	}
 	a.Keeper.note(a.objects.node, a.intent, guard, a.owed)
+	return guard
 }
 
 // steps returns the steps for routes that are owed, and those to the peers that shall run: to none while the service proxy
