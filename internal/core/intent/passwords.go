@@ -28,10 +28,9 @@ type keyring struct {
 	assumed bool
 }
 
-// Opened is the password with which a peer runs, and where it is from.
+// Opened is the password with which a peer runs.
 type Opened struct {
 	UID      types.UID
-	Key      v1alpha1.SecretKeyRef
 	Password bgp.Password
 }
 
@@ -50,7 +49,7 @@ func (k keyring) open(intent *Intent, found *problems, p *v1alpha1.BGPPeer, peer
 	if intent.Opened == nil {
 		intent.Opened = map[string]Opened{}
 	}
-	intent.Opened[p.Name] = Opened{UID: p.UID, Key: key, Password: secret}
+	intent.Opened[p.Name] = Opened{UID: p.UID, Password: secret}
 	return true
 }
 

@@ -27,7 +27,7 @@ func secret(value string) password.Found {
 
 // running is a peer that has run with a password so far.
 func running(change ...func(*intent.Opened)) map[string]intent.Opened {
-	opened := intent.Opened{UID: "uid-tor", Key: key, Password: bgp.PasswordOf("old")}
+	opened := intent.Opened{UID: "uid-tor", Password: bgp.PasswordOf("old")}
 	for _, c := range change {
 		c(&opened)
 	}
@@ -46,23 +46,20 @@ func TestAPeerRunsWithItsPasswordOrNotAtAll(t *testing.T) {
 		want     string
 		problems []problem
 	}{
-		"a password":                   {found: answers(secret("hush")), want: "hush"},
-		"one with a line break":        {found: answers(password.Found{Verdict: password.EndsInLineBreak, Password: bgp.PasswordOf("hush\n")}), want: "hush\n"},
-		"another one":                  {found: answers(secret("new")), opened: running(), want: "new"},
-		"no answer yet":                {problems: []problem{{"BGPPeer/tor", "spec.password.secretKeyRef.name", v1alpha1.ConditionEstablished, v1alpha1.ReasonPending, `the Secret "tor"`}}},
-		"no answer yet, but it runs":   {opened: running(), want: "old"},
-		"no Secret":                    {found: gone, problems: missing("name", `no Secret "tor" in Herald's namespace "herald-system"`)},
-		"no Secret, but it runs":       {found: gone, opened: running(), want: "old", problems: missing("name", "keeps its password")},
-		"no right to read it":          {found: answers(password.Found{Verdict: password.Unreadable}), problems: missing("name", "that agents may read")},
-		"no key":                       {found: answers(password.Found{Verdict: password.NoKey}), problems: missing("key", `no key "password"`)},
-		"an empty one":                 {found: answers(password.Found{Verdict: password.Empty}), problems: missing("key", "empty")},
-		"one that is too long":         {found: answers(password.Found{Verdict: password.TooLong}), problems: missing("key", "80 bytes")},
-		"too long, but it runs":        {found: answers(password.Found{Verdict: password.TooLong}), opened: running(), want: "old", problems: missing("key", "80 bytes")},
-		"another peer of its name":     {found: gone, opened: running(func(o *intent.Opened) { o.UID = "uid-other" }), problems: missing("name", "no Secret")},
-		"it ran with another Secret":   {found: gone, opened: running(func(o *intent.Opened) { o.Key.Name = "spine" }), want: "old", problems: missing("name", "no Secret")},
-		"it ran with another key":      {found: gone, opened: running(func(o *intent.Opened) { o.Key.Key = "md5" }), want: "old", problems: missing("name", "no Secret")},
-		"another Secret, not read yet": {opened: running(func(o *intent.Opened) { o.Key.Name = "spine" }), want: "old"},
-		"a password of another's key":  {found: map[v1alpha1.SecretKeyRef]password.Found{{Name: "tor", Key: "md5"}: secret("hush")}, problems: []problem{{"BGPPeer/tor", "spec.password.secretKeyRef.name", v1alpha1.ConditionEstablished, v1alpha1.ReasonPending, ""}}},
+		"a password":                  {found: answers(secret("hush")), want: "hush"},
+		"one with a line break":       {found: answers(password.Found{Verdict: password.EndsInLineBreak, Password: bgp.PasswordOf("hush\n")}), want: "hush\n"},
+		"another one":                 {found: answers(secret("new")), opened: running(), want: "new"},
+		"no answer yet":               {problems: []problem{{"BGPPeer/tor", "spec.password.secretKeyRef.name", v1alpha1.ConditionEstablished, v1alpha1.ReasonPending, `the Secret "tor"`}}},
+		"no answer yet, but it runs":  {opened: running(), want: "old"},
+		"no Secret":                   {found: gone, problems: missing("name", `no Secret "tor" in Herald's namespace "herald-system"`)},
+		"no Secret, but it runs":      {found: gone, opened: running(), want: "old", problems: missing("name", "keeps its password")},
+		"no right to read it":         {found: answers(password.Found{Verdict: password.Unreadable}), problems: missing("name", "that agents may read")},
+		"no key":                      {found: answers(password.Found{Verdict: password.NoKey}), problems: missing("key", `no key "password"`)},
+		"an empty one":                {found: answers(password.Found{Verdict: password.Empty}), problems: missing("key", "empty")},
+		"one that is too long":        {found: answers(password.Found{Verdict: password.TooLong}), problems: missing("key", "80 bytes")},
+		"too long, but it runs":       {found: answers(password.Found{Verdict: password.TooLong}), opened: running(), want: "old", problems: missing("key", "80 bytes")},
+		"another peer of its name":    {found: gone, opened: running(func(o *intent.Opened) { o.UID = "uid-other" }), problems: missing("name", "no Secret")},
+		"a password of another's key": {found: map[v1alpha1.SecretKeyRef]password.Found{{Name: "tor", Key: "md5"}: secret("hush")}, problems: []problem{{"BGPPeer/tor", "spec.password.secretKeyRef.name", v1alpha1.ConditionEstablished, v1alpha1.ReasonPending, ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := intent.For(intent.Input{
