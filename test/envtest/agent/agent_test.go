@@ -52,7 +52,7 @@ func TestAgent(t *testing.T) {
 
 		r.apply(base)
 		r.Eventually(r.paths).Should(ConsistOf("10.0.0.0/16"))
-		r.speaker.Establish("tor")
+		r.establish("tor")
 		r.apply(service("nginx", "192.168.3.180"))
 		r.Eventually(r.paths).Should(ConsistOf("10.0.0.0/16", r.clusterIP("nginx")+"/32", "192.168.3.180/32"))
 		r.Eventually(r.status).Should(And(
@@ -72,7 +72,7 @@ func TestAgent(t *testing.T) {
 
 	t.Run("warns of a router that sends too much", func(t *testing.T) {
 		r := startAgent(t, server)
-		r.speaker.Establish("tor")
+		r.establish("tor")
 		r.speaker.Offer("tor", 11)
 		r.Eventually(r.kubectl).WithArguments("get", "events", "--field-selector", "type=Warning,involvedObject.name=tor").
 			Should(ContainSubstring("received prefix limit"))
@@ -110,7 +110,7 @@ func TestAgent(t *testing.T) {
 		r := startAgent(t, server)
 		r.Eventually(r.status).Should(HaveField("AgentVersion", "v1"))
 		r.kubectl("delete", "bgpnode", "node-1")
-		r.speaker.Establish("tor")
+		r.establish("tor")
 		r.Eventually(func() string { return r.kubectl("get", "bgpnodes", "-o", "name") }).Should(ContainSubstring("node-1"))
 		r.Eventually(r.status).Should(HaveField("Conditions", ContainElement(HaveField("Reason", "AllEstablished"))))
 	})
@@ -144,7 +144,7 @@ func TestAgent(t *testing.T) {
 		r.Consistently(r.speaker.Plans, "8s", "1s").Should(BeEmpty(), "it waits for the API server first")
 		r.Eventually(r.paths).Should(ConsistOf(before))
 		r.Expect(r.agent.Ready(t.Context())).To(MatchError(ContainSubstring("speaking from saved state")))
-		r.speaker.Establish("tor")
+		r.establish("tor")
 		plans := len(r.speaker.Plans())
 
 		r.catchesUp(func() { r.gate.Open(t) })

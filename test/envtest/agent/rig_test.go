@@ -25,6 +25,7 @@ import (
 	"github.com/herald-network/herald/internal/adapter/statefile"
 	"github.com/herald-network/herald/internal/agent"
 	"github.com/herald-network/herald/internal/agent/input"
+	"github.com/herald-network/herald/internal/core/bgp"
 	"github.com/herald-network/herald/internal/core/loopguard"
 	"github.com/herald-network/herald/internal/core/saved"
 	"github.com/herald-network/herald/internal/metrics"
@@ -152,6 +153,14 @@ func (r *rig) paths() []string {
 		prefixes = append(prefixes, prefix.String())
 	}
 	return prefixes
+}
+
+// establish lets the session of a peer come up, as soon as the speaker has the peer: paths come before it.
+func (r *rig) establish(peer string) {
+	r.t.Helper()
+	r.Eventually(func() []bgp.Session { return r.speaker.Observe().Sessions }).
+		Should(ContainElement(HaveField("Peer.Name", peer)), "the peers of the speaker")
+	r.speaker.Establish(peer)
 }
 
 // has reports whether a prefix is in the speaker's table.

@@ -75,7 +75,7 @@ func TestPasswords(t *testing.T) {
 	server.MustKubectl(t, secretsRole(), "apply", "-f", "-")
 	r := startAgent(t, server, log)
 	r.Expect(r.passwords()).To(Equal(map[string]string{"tor": ""}))
-	r.speaker.Establish("tor")
+	r.establish("tor")
 	r.Eventually(r.idle).Should(HaveKeyWithValue("one", And(
 		HavePrefix("spec.password.secretKeyRef.name: "), ContainSubstring(`no Secret "one" in Herald's namespace "herald-system" that agents may read`))))
 
@@ -83,7 +83,7 @@ func TestPasswords(t *testing.T) {
 	r.apply(secretManifest("one", "Opaque", "{password: hush, other: unheard}"))
 	r.apply(secretsRole("one"))
 	r.Eventually(r.passwords, "15s").Should(Equal(map[string]string{"tor": "", "one": "hush"}))
-	r.speaker.Establish("one")
+	r.establish("one")
 
 	// What the manager says of the peer makes the agent try again at once, however long it has been refused.
 	r.apply(protected("two", "192.168.1.3", "secret"))
