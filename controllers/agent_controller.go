@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
-	"os"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -22,8 +20,10 @@ import (
 type AgentReconciler struct {
 	// Deployment is the manager's own: the DaemonSet is in its namespace, and goes with it.
 	Deployment types.NamespacedName
-	// ConfigFile is the path of the manager's configuration file.
+	// ConfigFile is the path of the manager's configuration file, in a directory that exists, and Defaults are what holds where
+	// it says nothing.
 	ConfigFile string
+	Defaults   config.Defaults
 
 	client client.Client
 }
@@ -60,26 +60,14 @@ func (r *AgentReconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.R
 	if owner == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	agent, err := r.agentConfig()
+	configuration, err := config.Load(r.ConfigFile, r.Defaults)
 	if err != nil {
 		// The DaemonSet stays as it is. Nothing but a change of the file helps, and that brings us back.
 		return ctrl.Result{}, reconcile.TerminalError(err)
 	}
-	want, err := agentDaemonSet(owner, agent)
+	want, err := agentDaemonSet(owner, configuration.Agent)
 	if err != nil {
 		return ctrl.Result{}, reconcile.TerminalError(err)
 	}
 	return ctrl.Result{}, apply(ctx, r.client, want)
-}
-
-func (r *AgentReconciler) agentConfig() (config.Agent, error) {
-	file, err := os.ReadFile(r.ConfigFile)
-	if err != nil {
-		return config.Agent{}, fmt.Errorf("read the configuration: %w", err)
-	}
-	m, err := config.Parse(file)
-	if err != nil {
-		return config.Agent{}, fmt.Errorf("%s: %w", r.ConfigFile, err)
-	}
-	return m.Agent, nil
 }

@@ -28,6 +28,7 @@ import (
 type options struct {
 	deployment, namespace string
 	configFile            string
+	defaults              config.Defaults
 	healthAddress         string
 	metricsAddress        string
 	webhookPort           int
@@ -81,7 +82,10 @@ func parse() options {
 	var o options
 	flag.StringVar(&o.deployment, "deployment", "herald-manager", "the manager's own Deployment: what the manager installs goes with it")
 	flag.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "Herald's namespace; defaults to $POD_NAMESPACE")
-	flag.StringVar(&o.configFile, "config", "/etc/herald/manager.yaml", "the manager's configuration file; changes are taken over as they happen")
+	flag.StringVar(&o.configFile, "config", "/etc/herald/manager.yaml", "the manager's configuration file, where there is one, in a directory that "+
+		"exists; changes are taken over as they happen")
+	flag.StringVar(&o.defaults.AgentImage, "agent-image", os.Getenv("RELATED_IMAGE_AGENT"),
+		"the agent's image, unless the configuration file names one; defaults to $RELATED_IMAGE_AGENT")
 	flag.StringVar(&o.healthAddress, "health-address", ":8081", "address that serves /healthz and /readyz")
 	flag.StringVar(&o.metricsAddress, "metrics-address", ":8443",
 		"address that serves /metrics by HTTPS, to those who may get the URL /metrics; 0 for none")
@@ -112,7 +116,8 @@ func run(ctx context.Context, o options) error {
 	}
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
-	configuration, err := readConfig(o.configFile)
+	// The manager does not start with a configuration that is of no use, so that the mistake shows where it was made.
+	configuration, err := config.Load(o.configFile, o.defaults)
 	if err != nil {
 		return err
 	}
@@ -128,18 +133,4 @@ func run(ctx context.Context, o options) error {
 	}
 	log.Info("Starting", logkey.Version, version.Version(), "commit", version.Commit())
 	return mgr.Start(ctx)
-}
-
-// readConfig reads the configuration file. The manager does not start with one that is of no use, so that the mistake shows
-// where it was made.
-func readConfig(path string) (config.Manager, error) {
-	file, err := os.ReadFile(path)
-	if err != nil {
-		return config.Manager{}, fmt.Errorf("read the configuration: %w", err)
-	}
-	c, err := config.Parse(file)
-	if err != nil {
-		return config.Manager{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
 }

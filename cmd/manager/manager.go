@@ -71,7 +71,7 @@ func newParts(o options, c config.Manager, lease controllers.Lease) parts {
 		Lease:      lease,
 	}
 	return parts{
-		agents:     &controllers.AgentReconciler{Deployment: deployment, ConfigFile: o.configFile},
+		agents:     &controllers.AgentReconciler{Deployment: deployment, ConfigFile: o.configFile, Defaults: o.defaults},
 		policies:   &controllers.PolicyReconciler{Deployment: deployment},
 		secrets:    &controllers.SecretsRoleReconciler{Deployment: deployment},
 		status:     &controllers.StatusReconciler{Namespace: o.namespace, Usage: assignment},

@@ -1,12 +1,14 @@
 // Package config reads the manager's configuration file: how the agents run that the manager starts, and whose certificate
-// its webhook server shows.
+// its webhook server shows. There need not be one.
 package config
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
+	"os"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,8 +28,8 @@ type Manager struct {
 
 // Webhook says how the manager's webhook server runs.
 type Webhook struct {
-	// Certificates says who makes the server's certificate. Defaults to Managed. A change is taken over when the manager
-	// starts again.
+	// Certificates says who makes the server's certificate. Absent: it is Mounted where one is mounted when the manager
+	// starts, else Managed. A change is taken over when the manager starts again.
 	Certificates CertificateMode `json:"certificates,omitempty"`
 }
 
@@ -44,8 +46,9 @@ const (
 
 // Agent says how the agents of all nodes run.
 type Agent struct {
-	// Image of the agent; required.
-	Image string `json:"image"`
+	// Image of the agent. Defaults to the one that the manager's Deployment names, which is the manager's own: then agents
+	// are upgraded by the manager that knows how they run.
+	Image string `json:"image,omitempty"`
 	// LogLevel is error, warn, info or debug, with an offset where wanted (debug-4 shows the wire). Defaults to info.
 	LogLevel string `json:"logLevel,omitempty"`
 	// NodeSelector selects the nodes that run an agent, by their labels. Defaults to all nodes.
@@ -81,13 +84,33 @@ func (p ServiceProxy) validate(path *field.Path) field.ErrorList {
 	return errs
 }
 
-// Parse reads a configuration file. The error names each field that is unknown or has no sound value.
-func Parse(file []byte) (Manager, error) {
+// Defaults are what holds where the file says nothing, and what depends on how the manager was installed.
+type Defaults struct {
+	// AgentImage is the image of the agent.
+	AgentImage string
+}
+
+// Load reads the configuration file at a path. One that is not there is taken for an empty one, as with OLM, which lets
+// whoever wants other agents make the ConfigMap.
+func Load(path string, defaults Defaults) (Manager, error) {
+	file, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Manager{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	m, err := Parse(file, defaults)
+	if err != nil {
+		return Manager{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Parse reads the content of a configuration file. The error names each field that is unknown or has no sound value.
+func Parse(file []byte, defaults Defaults) (Manager, error) {
 	document, err := yaml.YAMLToJSONStrict(file)
 	if err != nil {
 		return Manager{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	m := Manager{Agent: Agent{LogLevel: "info"}, Webhook: Webhook{Certificates: CertificatesManaged}}
+	m := Manager{Agent: Agent{Image: defaults.AgentImage, LogLevel: "info"}}
 	unknown, err := json.UnmarshalStrict(document, &m)
 	if err = errors.Join(append(unknown, err)...); err != nil {
 		return Manager{}, fmt.Errorf("read the configuration: %w", err)
@@ -102,7 +125,8 @@ func (m Manager) validate() field.ErrorList {
 	agent := field.NewPath("agent")
 	var errs field.ErrorList
 	if m.Agent.Image == "" {
-		errs = append(errs, field.Required(agent.Child("image"), "the image that agents run, such as ghcr.io/herald-network/herald:v0.1.0"))
+		errs = append(errs, field.Required(agent.Child("image"), "the image that agents run, such as ghcr.io/herald-network/herald:v0.1.0, "+
+			"since the manager's Deployment names none"))
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(m.Agent.LogLevel)); err != nil {
@@ -114,7 +138,7 @@ func (m Manager) validate() field.ErrorList {
 	}
 	errs = append(errs, m.Agent.ServiceProxy.validate(agent.Child("serviceProxy"))...)
 	modes := []CertificateMode{CertificatesManaged, CertificatesMounted}
-	if mode := m.Webhook.Certificates; !slices.Contains(modes, mode) {
+	if mode := m.Webhook.Certificates; mode != "" && !slices.Contains(modes, mode) {
 		errs = append(errs, field.NotSupported(field.NewPath("webhook", "certificates"), mode, modes))
 	}
 	return errs

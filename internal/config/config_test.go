@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -23,7 +25,7 @@ agent:
   serviceProxy: {healthURL: "http://127.0.0.1:9879/healthz", waitSeconds: 0}
 webhook:
   certificates: Mounted
-`))
+`), config.Defaults{AgentImage: "herald"})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(m.Agent.Image).To(Equal("registry.example/herald:v1"))
 	g.Expect(m.Agent.LogLevel).To(Equal("debug"))
@@ -34,15 +36,20 @@ webhook:
 	g.Expect(m.Webhook.Certificates).To(Equal(config.CertificatesMounted))
 }
 
-func TestParseDefaults(t *testing.T) {
+// An installation without a configuration file, and one whose file is left as it comes, run the image that they name.
+func TestDefaults(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	m, err := config.Parse([]byte("agent: {image: herald}"))
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(m).To(Equal(config.Manager{
-		Agent:   config.Agent{Image: "herald", LogLevel: "info"},
-		Webhook: config.Webhook{Certificates: config.CertificatesManaged},
-	}))
+	directory := t.TempDir()
+	empty := filepath.Join(directory, "empty.yaml")
+	g.Expect(os.WriteFile(empty, []byte("# nothing but comments\n"), 0o600)).To(Succeed())
+	for _, path := range []string{filepath.Join(directory, "absent.yaml"), empty} {
+		m, err := config.Load(path, config.Defaults{AgentImage: "herald:v1"})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(m).To(Equal(config.Manager{Agent: config.Agent{Image: "herald:v1", LogLevel: "info"}}))
+	}
+	_, err := config.Load(directory, config.Defaults{AgentImage: "herald:v1"})
+	g.Expect(err).To(MatchError(ContainSubstring("is a directory")))
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -64,7 +71,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := config.Parse([]byte(row.file))
+			_, err := config.Parse([]byte(row.file), config.Defaults{})
 			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(row.want)))
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,8 @@ const (
 
 // Options says whose certificate the webhook server shows. What is left zero has its default.
 type Options struct {
-	// Mode says who makes the certificate. Only Directory matters where it is Mounted.
+	// Mode says who makes the certificate. Only Directory matters where it is Mounted. Where it says nothing it is Mounted if
+	// Directory holds a certificate, which OLM mounts without being asked, and otherwise Managed.
 	Mode config.CertificateMode
 	// Directory holds tls.crt and tls.key where the certificate is mounted. Defaults to DefaultDirectory.
 	Directory string
@@ -63,6 +65,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Directory = cmp.Or(o.Directory, DefaultDirectory)
+	o.Mode = cmp.Or(o.Mode, modeOf(o.Directory))
 	o.Secret = cmp.Or(o.Secret, DefaultSecret)
 	o.CADuration = cmp.Or(o.CADuration, defaultCADuration)
 	o.Duration = cmp.Or(o.Duration, defaultDuration)
@@ -74,6 +77,17 @@ func (o Options) withDefaults() Options {
 		o.DNSNames = []string{service, service + ".cluster.local"}
 	}
 	return o
+}
+
+// modeOf says who makes the certificate where nobody says: whoever mounted one. A directory that can't be read is taken for
+// one that holds none.
+func modeOf(directory string) config.CertificateMode {
+	for _, file := range []string{certificateKey, privateKeyKey} {
+		if _, err := os.Stat(filepath.Join(directory, file)); err != nil {
+			return config.CertificatesManaged
+		}
+	}
+	return config.CertificatesMounted
 }
 
 // validate finds what would have certificates made without end, or for nobody.

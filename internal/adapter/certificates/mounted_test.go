@@ -56,6 +56,23 @@ func TestMountedCertificateIsFollowed(t *testing.T) {
 	g.Expect(<-ended).To(Succeed())
 }
 
+// OLM mounts a certificate without a word in the configuration, and where nothing is mounted the manager makes its own.
+func TestCertificatesAreWhosoeverMountedThem(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	directory := t.TempDir()
+	mode := func(asked config.CertificateMode) config.CertificateMode {
+		return New(Options{Mode: asked, Directory: directory}).options.Mode
+	}
+	g.Expect(mode("")).To(Equal(config.CertificatesManaged))
+	g.Expect(mode(config.CertificatesMounted)).To(Equal(config.CertificatesMounted), "they may come later")
+	g.Expect(os.WriteFile(filepath.Join(directory, privateKeyKey), []byte("half of it"), 0o600)).To(Succeed())
+	g.Expect(mode("")).To(Equal(config.CertificatesManaged))
+	mount(t, directory, issue(t, testOptions(), time.Now()))
+	g.Expect(mode("")).To(Equal(config.CertificatesMounted))
+	g.Expect(mode(config.CertificatesManaged)).To(Equal(config.CertificatesManaged))
+}
+
 func mount(t *testing.T, directory string, held map[string][]byte) {
 	t.Helper()
 	for _, name := range []string{privateKeyKey, certificateKey} {
