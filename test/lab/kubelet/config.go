@@ -3,6 +3,7 @@ package kubelet
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -30,6 +31,9 @@ type Config struct {
 	Dir string
 	// Binaries is the directory with the programs of Herald's image.
 	Binaries string
+	// Images is a directory that has, by tag, directories with the programs of other versions of Herald's image. It need not
+	// exist.
+	Images string
 	// Self is the program that image lab/echo runs with the argument "echo".
 	Self string
 	// Log receives what the kubelet can't tell anybody else.
@@ -66,6 +70,17 @@ func (c Config) dirsOf(uid string) podplan.Dirs {
 		Pod:      filepath.Join(c.Dir, "pods", uid),
 		NodeRoot: filepath.Join(c.Dir, "rootfs"),
 		Binaries: c.Binaries,
+		Loaded:   c.loaded(),
 		Self:     c.Self,
 	}
+}
+
+// loaded returns the directories in Images by tag.
+func (c Config) loaded() map[string]string {
+	directories := map[string]string{}
+	entries, _ := os.ReadDir(c.Images) // There may be none, as long as nobody loads any.
+	for _, entry := range entries {
+		directories[entry.Name()] = filepath.Join(c.Images, entry.Name())
+	}
+	return directories
 }

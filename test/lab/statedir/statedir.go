@@ -69,6 +69,9 @@ func (d Dir) LogPath(name string) string {
 // AuditLog is where the API server of a lab with Audit notes every request, as lines of JSON.
 func (d Dir) AuditLog() string { return d.LogPath("audit") }
 
+// Images has a directory for each version of Herald's image that was loaded, by its tag.
+func (d Dir) Images() string { return d.Path("images") }
+
 // KubectlEnv is the environment with which kubectl is an administrator's, and keeps what it learns in the directory.
 func (d Dir) KubectlEnv() []string {
 	return []string{"KUBECONFIG=" + d.Kubeconfig(), "KUBECACHEDIR=" + d.Path("kube-cache")}

@@ -43,6 +43,7 @@ func (s *Supervisor) startKubelets(lifetime context.Context) error {
 			REST:      config,
 			Dir:       s.host(node.Name).Dir,
 			Binaries:  s.lab.HeraldBinaries,
+			Images:    s.dir.Images(),
 			Self:      s.lab.Self,
 			Log:       s.log.WithName("kubelet"),
 		})

@@ -38,7 +38,7 @@ network, and "lab down" leaves nothing behind.`,
 	}
 	root.PersistentFlags().StringVar(&p.dirFlag, "dir", ".lab", "directory of the lab")
 	root.AddCommand(p.upCommand(), p.downCommand(), p.execCommand(), p.kubectlCommand(), p.logsCommand(), p.statusCommand(),
-		p.tourCommand(), echo.Command(),
+		p.tourCommand(), p.loadCommand(), echo.Command(),
 		p.controlPlaneCommand(), p.packagesCommand(), p.superviseCommand(),
 		p.verbCommand(control.Start, "start NAME", "Start a process that was stopped or killed, and wait until it is ready"),
 		p.verbCommand(control.Stop, "stop NAME", "End a process in the ordinary way"),
@@ -99,6 +99,22 @@ func (p *program) kubectlCommand() *cobra.Command {
 				return err
 			}
 			return lab.Kubectl(cmd.Context(), dir, args)
+		},
+	}
+}
+
+func (p *program) loadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "load TAG DIR",
+		Short:   "Have pods with the image herald:TAG run the programs in a directory, as for an upgrade",
+		Example: "  lab load v0.2.0 bin",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, err := p.dir()
+			if err != nil {
+				return err
+			}
+			return lab.Load(dir, args[0], args[1])
 		},
 	}
 }

@@ -26,8 +26,10 @@ type Dirs struct {
 	Pod string
 	// NodeRoot stands for the root of the node's file system: hostPath volumes are below it.
 	NodeRoot string
-	// Binaries holds the programs of Herald's image.
+	// Binaries holds the programs of Herald's image, of every version but those that are Loaded.
 	Binaries string
+	// Loaded are directories with the programs of Herald's image, by its tag.
+	Loaded map[string]string
 	// Self is the program that image lab/echo runs, with the argument "echo".
 	Self string
 }

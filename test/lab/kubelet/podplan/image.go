@@ -1,6 +1,7 @@
 package podplan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -31,36 +32,38 @@ type image struct {
 	stopSignal syscall.Signal
 }
 
-// imageOf resolves the image of a container. A tag or digest is of no account: the lab has one version of each.
+// imageOf resolves the image of a container. A digest is of no account, and a tag only where it is one of Herald's image that
+// was loaded.
 func imageOf(c *corev1.Container, f Facts, d Dirs) (image, error) {
-	repository := repositoryOf(c.Image)
+	repository, tag := splitReference(c.Image)
 	switch {
 	case strings.TrimPrefix(strings.TrimPrefix(repository, "docker.io/"), "library/") == "nginx":
 		return nginxImage(c, f), nil
 	case repository == "lab/echo":
 		return echoImage(c, f, d), nil
 	case path.Base(repository) == "herald":
-		return heraldImage(d), nil
+		return heraldImage(cmp.Or(d.Loaded[tag], d.Binaries)), nil
 	default:
 		return image{}, UnknownImageError{Image: c.Image}
 	}
 }
 
-// repositoryOf strips the tag and the digest.
-func repositoryOf(ref string) string {
-	ref, _, _ = strings.Cut(ref, "@")
-	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
-		ref = ref[:i]
+// splitReference returns the repository and the tag of an image's reference, without the digest.
+func splitReference(reference string) (repository, tag string) {
+	reference, _, _ = strings.Cut(reference, "@")
+	if i := strings.LastIndexByte(reference, ':'); i > strings.LastIndexByte(reference, '/') {
+		return reference[:i], reference[i+1:]
 	}
-	return ref
+	return reference, ""
 }
 
-func heraldImage(d Dirs) image {
+// heraldImage is Herald's image, whose programs lie in a directory.
+func heraldImage(directory string) image {
 	return image{
 		entrypoint: []string{"/manager"},
 		mounts: []proc.Mount{
-			{Source: filepath.Join(d.Binaries, "manager"), Target: "/manager", ReadOnly: true},
-			{Source: filepath.Join(d.Binaries, "agent"), Target: "/agent", ReadOnly: true},
+			{Source: filepath.Join(directory, "manager"), Target: "/manager", ReadOnly: true},
+			{Source: filepath.Join(directory, "agent"), Target: "/agent", ReadOnly: true},
 		},
 		stopSignal: syscall.SIGTERM,
 	}

@@ -173,6 +173,26 @@ func TestImagesAreFoundByTheirRepository(t *testing.T) {
 	}
 }
 
+func TestAVersionThatWasLoadedRunsItsOwnPrograms(t *testing.T) {
+	d := dirs()
+	d.Loaded = map[string]string{"v0.2.0": "/lab/images/v0.2.0"}
+	for image, directory := range map[string]string{
+		"ghcr.io/herald-network/herald:v0.2.0":            "/lab/images/v0.2.0",
+		"ghcr.io/herald-network/herald:v0.2.0@sha256:abc": "/lab/images/v0.2.0",
+		"ghcr.io/herald-network/herald:v0.1.0":            "/lab/bin",
+		"localhost:5000/herald":                           "/lab/bin",
+	} {
+		pod := parse(t, `{spec: {containers: [{name: c, image: "`+image+`"}]}}`)
+		p, err := podplan.Plan(pod, &pod.Spec.Containers[0], facts(), d, objects())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.View.Mounts[slices.IndexFunc(p.View.Mounts, func(m proc.Mount) bool { return m.Target == "/agent" })].Source; got != directory+"/agent" {
+			t.Errorf("image %s runs %s, want that in %s", image, got, directory)
+		}
+	}
+}
+
 func TestNginxServesTheDeclaredPortInEveryFamilyAndLogsToThePodsLog(t *testing.T) {
 	p := plan(t, `{spec: {containers: [{name: c, image: nginx, ports: [{containerPort: 8080}]}]}}`)
 	config := string(p.Files[0].Data)
