@@ -72,7 +72,13 @@ func (e election) validate() error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, parse()); err != nil {
+	err := func() error {
+		if len(os.Args) > 1 && os.Args[1] == removeCommand {
+			return remove(ctx, parseRemove(os.Args[2:]))
+		}
+		return run(ctx, parse())
+	}()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "manager:", err)
 		os.Exit(1)
 	}

@@ -1,0 +1,241 @@
+package removal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/logkey"
+)
+
+// Addresses says what becomes of the addresses that Herald assigned to Services.
+type Addresses string
+
+const (
+	// Keep leaves the addresses where they are, as if a person had written them, and takes Herald's marks off.
+	Keep Addresses = "Keep"
+	// Release takes the addresses away, with the marks.
+	Release Addresses = "Release"
+)
+
+// UnmarshalText reads a flag's value.
+func (a *Addresses) UnmarshalText(text []byte) error {
+	switch value := Addresses(text); value {
+	case Keep, Release:
+		*a = value
+		return nil
+	default:
+		return fmt.Errorf("%q: want %s or %s", text, Keep, Release)
+	}
+}
+
+// MarshalText is UnmarshalText's opposite.
+func (a Addresses) MarshalText() ([]byte, error) { return []byte(a), nil }
+
+// settle is how long a write is tried that an API server refuses for a webhook which is deleted already.
+const settle = 10 * time.Second
+
+// pollEvery is how often is looked whether what was deleted is gone.
+const pollEvery = 500 * time.Millisecond
+
+// Names are those by which the parts of an installation go.
+type Names struct {
+	// Namespace is Herald's own.
+	Namespace string
+	// Manager is the manager's Deployment, and its Lease; Agent is the agents' DaemonSet.
+	Manager, Agent string
+	// Webhooks is the ValidatingWebhookConfiguration, WebhookSecret the Secret with its certificate.
+	Webhooks, WebhookSecret string
+	// SecretsRole is the Role, and the RoleBinding, by which agents read passwords.
+	SecretsRole string
+}
+
+// Removal takes a Herald out of a cluster.
+type Removal struct {
+	// Client reads from the API server itself, and knows the kinds that are removed.
+	Client client.Client
+	Names  Names
+	// Addresses says what becomes of assigned addresses.
+	Addresses Addresses
+	// Patience is how long agents may take to leave their routers. One whose node is away never does: it is not waited for
+	// any longer.
+	Patience time.Duration
+	Log      logr.Logger
+}
+
+// Run removes what there is. It goes on after a step that failed, where that does no harm, and returns all that went wrong: it
+// may be run again.
+func (r *Removal) Run(ctx context.Context) error {
+	// While there is a manager it would put everything back.
+	if err := r.stopManager(ctx); err != nil {
+		return err
+	}
+	if err := r.awaitAgents(ctx); err != nil {
+		return err
+	}
+	return errors.Join(
+		r.removeAdmission(ctx),
+		r.clearServices(ctx),
+		r.clearPools(ctx),
+		r.removeLeftovers(ctx),
+	)
+}
+
+// stopManager removes the manager's Deployment, and returns when none of its pods runs.
+func (r *Removal) stopManager(ctx context.Context) error {
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: r.Names.Namespace, Name: r.Names.Manager}
+	switch err := r.Client.Get(ctx, key, deployment); {
+	case apierrors.IsNotFound(err):
+		r.Log.Info("There is no manager any more")
+	case err != nil:
+		return fmt.Errorf("read the Deployment %s: %w", key, err)
+	default:
+		if isOfOLM(deployment) {
+			return fmt.Errorf("the Deployment %s is kept by OLM, which would put it back: delete Herald's Subscription and "+
+				"ClusterServiceVersion first, then run this again", key)
+		}
+		r.Log.Info("Removing the manager")
+		// In the foreground it is there until its pods are gone, and tells them that they go for good.
+		if err := r.remove(ctx, deployment, foreground()); err != nil {
+			return err
+		}
+	}
+	return r.awaitPods(ctx, "manager")
+}
+
+func foreground() client.DeleteOption { return client.PropagationPolicy(metav1.DeletePropagationForeground) }
+
+// isOfOLM reports whether an operator lifecycle manager keeps an object.
+func isOfOLM(object client.Object) bool {
+	const ownerKind = "olm.owner.kind"
+	return object.GetLabels()[ownerKind] == "ClusterServiceVersion"
+}
+
+// awaitAgents removes the agents' DaemonSet, should it not go with the manager's Deployment, and returns when all agents have
+// taken leave, or the patience is over.
+func (r *Removal) awaitAgents(ctx context.Context) error {
+	r.Log.Info("Removing the agents, which withdraw their routes")
+	agents := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: r.Names.Namespace, Name: r.Names.Agent}}
+	if err := r.remove(ctx, agents, foreground()); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, r.Patience)
+	defer cancel()
+	err := r.awaitPods(waiting, "agent")
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		r.Log.Info("Going on without agents that do not end, their nodes may be away", logkey.Reason, err.Error())
+		return nil
+	}
+	return err
+}
+
+// awaitPods returns when there is no pod of a component any more.
+func (r *Removal) awaitPods(ctx context.Context, component string) error {
+	var left int
+	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		var pods corev1.PodList
+		if err := r.Client.List(ctx, &pods, client.InNamespace(r.Names.Namespace), labelled(component)); err != nil {
+			return false, fmt.Errorf("list the pods of the %s: %w", component, err)
+		}
+		left = len(pods.Items)
+		return left == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the end of %d pods of the %s: %w", left, component, err)
+	}
+	return nil
+}
+
+// labelled selects what belongs to a component of Herald.
+func labelled(component string) client.MatchingLabels {
+	return client.MatchingLabels{"app.kubernetes.io/name": "herald", "app.kubernetes.io/component": component}
+}
+
+// removeAdmission removes what the API server asks before it accepts a change.
+func (r *Removal) removeAdmission(ctx context.Context) error {
+	r.Log.Info("Removing webhooks and policies")
+	return errors.Join(
+		r.remove(ctx, &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: r.Names.Webhooks}}),
+		r.removeAll(ctx, &admissionv1.ValidatingAdmissionPolicyBindingList{}, labelled("policy")),
+		r.removeAll(ctx, &admissionv1.ValidatingAdmissionPolicyList{}, labelled("policy")),
+	)
+}
+
+// removeLeftovers removes what manager and agents made in the course of their work.
+func (r *Removal) removeLeftovers(ctx context.Context) error {
+	r.Log.Info("Removing what manager and agents kept")
+	named := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: r.Names.Namespace, Name: name}
+	}
+	own := client.InNamespace(r.Names.Namespace)
+	return errors.Join(
+		r.remove(ctx, &corev1.Secret{ObjectMeta: named(r.Names.WebhookSecret)}),
+		r.remove(ctx, &rbacv1.RoleBinding{ObjectMeta: named(r.Names.SecretsRole)}),
+		r.remove(ctx, &rbacv1.Role{ObjectMeta: named(r.Names.SecretsRole)}),
+		r.remove(ctx, &coordinationv1.Lease{ObjectMeta: named(r.Names.Manager)}),
+		r.removeAll(ctx, &coordinationv1.LeaseList{}, own, labelled("agent")),
+		// BGPNodes are reports, written by agents: nobody is left who keeps them true.
+		r.removeAll(ctx, &v1alpha1.BGPNodeList{}),
+	)
+}
+
+// clearPools takes the finalizers off that hold pools back as long as Services have addresses of them.
+func (r *Removal) clearPools(ctx context.Context) error {
+	r.Log.Info("Letting go of pools")
+	var pools v1alpha1.ExternalIPPoolList
+	if err := r.Client.List(ctx, &pools); err != nil {
+		return ignoreAbsent(fmt.Errorf("list ExternalIPPools: %w", err))
+	}
+	var errs []error
+	for i := range pools.Items {
+		errs = append(errs, r.clearPool(ctx, pools.Items[i].Name))
+	}
+	return errors.Join(errs...)
+}
+
+// remove deletes an object; what it owns goes after it.
+func (r *Removal) remove(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
+	if err := ignoreAbsent(r.Client.Delete(ctx, object, options...)); err != nil {
+		return fmt.Errorf("delete %s: %w", client.ObjectKeyFromObject(object), err)
+	}
+	return nil
+}
+
+// removeAll deletes all objects that a list selects.
+func (r *Removal) removeAll(ctx context.Context, list client.ObjectList, which ...client.ListOption) error {
+	if err := r.Client.List(ctx, list, which...); err != nil {
+		return ignoreAbsent(fmt.Errorf("read a %T: %w", list, err))
+	}
+	var errs []error
+	err := meta.EachListItem(list, func(item runtime.Object) error {
+		if object, ok := item.(client.Object); ok {
+			errs = append(errs, r.remove(ctx, object))
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// ignoreAbsent turns into nil what says that an object, or a whole kind, is not there.
+func ignoreAbsent(err error) error {
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil
+	}
+	return err
+}
