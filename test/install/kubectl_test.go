@@ -1,0 +1,55 @@
+package install
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// withKubectl is the installation by kubectl.
+func withKubectl() way {
+	return way{
+		section: "With kubectl",
+		prepare: func(ctx context.Context, r *rack) {
+			r.release(ctx, present)
+			r.release(ctx, next)
+		},
+		upgrade: func(ctx context.Context, r *rack, version string) {
+			r.sh(ctx, forVersion(r.documented("docs/install.md", "Upgrading with kubectl"), version))
+		},
+		more: brokenOffCase,
+	}
+}
+
+// brokenOffCase is about a person who deletes everything at once, the manager's rights with it.
+func brokenOffCase(r *rack, w way) {
+	It("is removed also where the manager went first, with the addresses that it gave", func(ctx SpecContext) {
+		manifests := releases + present + "/"
+		r.sh(ctx, r.documented("README.md", w.section))
+		Expect(r.Apply(ctx, world)).To(Succeed())
+		for _, block := range []string{clusterBlock, balancerBlock} {
+			r.expectRoute(ctx, block)
+		}
+		r.addresses(ctx)
+
+		r.sh(ctx, fmt.Sprintf("kubectl delete --wait=false -f %sinstall.yaml", manifests))
+		for _, router := range r.routers {
+			// With a graceful restart the routes would stay for two minutes.
+			Eventually(ctx, router.Prefixes, 2*soon, interval).Should(BeEmpty(), router.Host)
+		}
+		r.sh(ctx, fmt.Sprintf(`sed s/--addresses=Keep/--addresses=Release/ %[1]sremove.yaml | kubectl apply -f -
+			kubectl -n herald-removal wait --for=condition=complete job/herald-removal --timeout=5m
+			kubectl delete --ignore-not-found -f %[1]sinstall.yaml -f %[1]sremove.yaml`, manifests))
+		r.expectNoTrace(ctx)
+		for _, name := range []string{"local", "anywhere"} {
+			var service corev1.Service
+			Expect(r.api.Get(ctx, client.ObjectKey{Namespace: "default", Name: name}, &service)).To(Succeed())
+			Expect(service.Spec.ExternalIPs).To(BeEmpty(), name)
+			Expect(service.Status.LoadBalancer.Ingress).To(BeEmpty(), name)
+		}
+	})
+}

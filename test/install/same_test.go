@@ -1,0 +1,90 @@
+package install
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+// sameCases compare what the ways of installing end in.
+func sameCases(objects map[string]map[string]string) {
+	It("is the same in whatever way", func() {
+		want := objects[withKubectl().section]
+		Expect(want).NotTo(BeEmpty())
+		for section, got := range objects {
+			for key, object := range want {
+				Expect(got).To(HaveKeyWithValue(key, object), section)
+			}
+			for key := range got {
+				Expect(want).To(HaveKey(key), section)
+			}
+		}
+	})
+}
+
+// installed returns what an installation consists of, in YAML by kind and name: what is written there, not what the cluster and
+// the tool that installed it keep beside it.
+func (r *rack) installed(ctx context.Context) map[string]string {
+	GinkgoHelper()
+	const kinds = "crds,namespaces,serviceaccounts,configmaps,services,deployments,daemonsets,poddisruptionbudgets,networkpolicies," +
+		"clusterroles,clusterrolebindings,roles,rolebindings," +
+		"validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings"
+	output, err := r.Kubectl(ctx, "get", kinds, "-A", "-l", "app.kubernetes.io/name=herald", "-o", "yaml")
+	Expect(err).NotTo(HaveOccurred())
+	var list unstructured.UnstructuredList
+	Expect(yaml.Unmarshal([]byte(output), &list)).To(Succeed())
+	objects := map[string]string{}
+	for _, item := range list.Items {
+		object := written(item.Object)
+		text, err := yaml.Marshal(object)
+		Expect(err).NotTo(HaveOccurred())
+		objects[item.GetKind()+" "+item.GetNamespace()+"/"+item.GetName()] = string(text)
+	}
+	return objects
+}
+
+// written returns of an object what was written by whoever installed it.
+func written(object map[string]any) map[string]any {
+	u := unstructured.Unstructured{Object: object}
+	labels := map[string]string{}
+	for key, value := range u.GetLabels() {
+		if strings.HasPrefix(key, "app.kubernetes.io/") && key != "app.kubernetes.io/managed-by" {
+			labels[key] = value
+		}
+	}
+	metadata := map[string]any{"name": u.GetName(), "namespace": u.GetNamespace(), "labels": labels}
+	for _, owner := range u.GetOwnerReferences() {
+		metadata["owner"] = owner.Kind + " " + owner.Name
+	}
+	rest := map[string]any{"kind": u.GetKind(), "metadata": metadata}
+	for key, value := range object {
+		switch key {
+		case "metadata", "status", "kind", "apiVersion":
+		default:
+			rest[key] = value
+		}
+	}
+	prune(rest)
+	return rest
+}
+
+// prune removes what the API server, or a controller, fills in with something of its own.
+func prune(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, key := range []string{"caBundle", "clusterIP", "clusterIPs", "deprecated.daemonset.template.generation"} {
+			delete(value, key)
+		}
+		for _, nested := range value {
+			prune(nested)
+		}
+	case []any:
+		for _, nested := range value {
+			prune(nested)
+		}
+	}
+}
