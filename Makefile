@@ -41,14 +41,18 @@ lab-parts: lab ## Install and build what labs are made of: Debian packages, etcd
 	$(BIN)/lab packages
 	$(BIN)/lab control-plane
 
+.PHONY: chart
+chart: $(BIN)/helm ## Pack the Helm chart as dist/herald-VERSION.tgz.
+	hack/chart.sh $(BIN)/helm $(VERSION) dist
+
 .PHONY: generate
-generate: ## Generate deep copies, CRDs and the API reference.
+generate: ## Generate deep copies, CRDs, the API reference, and the chart's part of config/.
 	hack/generate.sh
 
 ##@ Test
 
 .PHONY: test
-test: verify test-unit test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
+test: verify test-unit test-chart test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector.
@@ -65,6 +69,10 @@ two-managers: lab-parts ## Stop a leading manager PAUSES (50) times in the middl
 .PHONY: test-lab
 test-lab: lab-parts ## Test the lab: what it promises, down to what it leaves behind.
 	CGO_ENABLED=1 go test -race -shuffle=on ./test/lab/...
+
+.PHONY: test-chart
+test-chart: $(BIN)/helm ## Test the Helm chart and the kustomizations: what they render, and that both install the same.
+	go -C tools/chart test -shuffle=on ./...
 
 .PHONY: test-netns
 test-netns: lab-parts ## Test what an agent does to its node's network, in network namespaces (Debian's iproute2 and nftables).
@@ -103,18 +111,26 @@ verify: lint verify-generated ## Check style and that generated files are fresh.
 lint: $(BIN)/golangci-lint ## Run go vet and golangci-lint.
 	go vet ./...
 	$(BIN)/golangci-lint run --allow-parallel-runners ./...
+	go -C tools/chart vet ./...
+	cd tools/chart && $(BIN)/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: fmt
 fmt: $(BIN)/golangci-lint ## Format the code as lint wants it.
 	$(BIN)/golangci-lint fmt ./...
+	cd tools/chart && $(BIN)/golangci-lint fmt ./...
 
 .PHONY: verify-generated
 verify-generated: ## Fail when generated files or go.mod are stale.
 	hack/verify-generated.sh
 	go mod tidy -diff
+	go -C tools/chart mod tidy -diff
 
 $(BIN)/golangci-lint: tools/go.mod
 	go -C tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/helm: tools/chart/go.mod hack/helm.sh
+	mkdir -p $(BIN)
+	hack/helm.sh $@
 
 .PHONY: clean
 clean: ## Remove what was built here; the control plane's cache stays.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes everything that is generated: deep copies, CRDs and the API reference from the types in api/, and the
-# configuration of admission from the markers in webhooks/.
+# configuration of admission from the markers in webhooks/, and of the Helm chart what follows from config/ and its values.
 #
 # Usage: hack/generate.sh [DIRECTORY]
 # The directory is where the files go, under their own paths; by default the checkout itself.
@@ -15,3 +15,4 @@ controller_gen=$(go -C tools tool -n controller-gen)
 "$controller_gen" crd paths=./api/... output:crd:dir="$out/config/crd/bases"
 "$controller_gen" webhook paths=./webhooks/... output:webhook:dir="$out/config/webhook"
 go -C tools run ./apidoc "$out/config/crd/bases" >"$out/docs/reference/api.md"
+go -C tools/chart run . "$PWD" "$out"

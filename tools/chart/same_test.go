@@ -1,0 +1,109 @@
+package main
+
+import (
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// kustomize renders a directory of config.
+func kustomize(t *testing.T, directory string) string {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(checkout, "config", directory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := built.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The chart and the kustomizations install the same objects: with its default values those of config/default, and with the
+// right ones those of the overlays.
+func TestSame(t *testing.T) {
+	for directory, values := range map[string][]string{
+		"default":               nil,
+		"overlays/cert-manager": {"--set", "webhook.certificates=CertManager"},
+		"overlays/prometheus":   {"--set", "monitoring.serviceMonitor.enabled=true,monitoring.podMonitor.enabled=true"},
+	} {
+		t.Run(directory, func(t *testing.T) {
+			want, got := plain(t, kustomize(t, directory)), plain(t, render(t, values...))
+			ids := maps.Clone(want)
+			maps.Copy(ids, got)
+			for id := range ids {
+				if diff := cmp.Diff(want[id], got[id]); diff != "" {
+					t.Errorf("%s of the chart differs from that of config/%s (-config +chart):\n%s", id, directory, diff)
+				}
+			}
+		})
+	}
+}
+
+// The chart keeps to its namespace, whichever it is: herald-system is nowhere in what it renders for another.
+func TestNamespace(t *testing.T) {
+	for name, file := range valueFiles(t) {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, err := runHelm(t, "template", "herald", chart(), "--namespace", "1000", "--values", file)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, stderr)
+			}
+			for id, object := range parse(t, stdout) {
+				if namespace, in := object.metadata()["namespace"]; in && namespace != "1000" && namespace != "default" {
+					t.Errorf("%s is in namespace %v", id, namespace)
+				}
+				text, err := yaml.Marshal(object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if object.kind() != "CustomResourceDefinition" && strings.Contains(string(text), "herald-system") {
+					t.Errorf("%s names herald-system:\n%s", id, text)
+				}
+			}
+		})
+	}
+}
+
+// plain returns objects without what the way of installing adds to them: the labels of a Helm release, what makes Helm
+// keep a CRD, and the namespace, which Helm makes itself.
+func plain(t *testing.T, text string) map[string]manifest {
+	t.Helper()
+	objects := parse(t, text)
+	for id, object := range objects {
+		metadata := object.metadata()
+		without(metadata, "labels", func(key string) bool {
+			switch key {
+			case "app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart":
+				return true
+			}
+			return false
+		})
+		without(metadata, "annotations", func(key string) bool { return key == "helm.sh/resource-policy" })
+		switch object.kind() {
+		case "Namespace":
+			delete(objects, id)
+		case "ConfigMap":
+			object["data"] = settings(t, object)
+		}
+	}
+	return objects
+}
+
+// settings returns what a ConfigMap's file says, without its comments.
+func settings(t *testing.T, configMap manifest) any {
+	t.Helper()
+	data, _ := configMap["data"].(map[string]any)
+	file, _ := data["manager.yaml"].(string)
+	var parsed any
+	if err := yaml.Unmarshal([]byte(file), &parsed); err != nil {
+		t.Fatalf("manager.yaml: %v\n%s", err, file)
+	}
+	return parsed
+}
