@@ -36,6 +36,7 @@ func TestAPI(t *testing.T) {
 	t.Run("the largest configuration", s.testLargest)
 	t.Run("the largest export rules", s.testLargestExport)
 	t.Run("samples", s.testSamples)
+	t.Run("installations", s.testInstallations)
 	t.Run("documents", s.testDocuments)
 	t.Run("columns", s.testColumns)
 	t.Run("status", s.testStatus)
