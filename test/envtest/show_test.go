@@ -25,6 +25,9 @@ func (s *suite) testSamples(t *testing.T) {
 			s.MustKubectl(t, "", "apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", sample)
 		})
 	}
+	directory := filepath.Join(s.Root, "config", "samples")
+	s.MustKubectl(t, "", "apply", "--validate=strict", "-f", directory)
+	s.MustKubectl(t, "", "apply", "--validate=strict", "-k", directory)
 	s.clean(t)
 }
 

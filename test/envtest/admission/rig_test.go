@@ -47,8 +47,13 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigOn(t, apiserver.Start(t))
+}
+
+func newRigOn(t *testing.T, server *apiserver.Server) *rig {
+	t.Helper()
 	g := NewWithT(t)
-	r := &rig{Server: apiserver.Start(t), scheme: runtime.NewScheme()}
+	r := &rig{Server: server, scheme: runtime.NewScheme()}
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, v1alpha1.AddToScheme,
 	} {
