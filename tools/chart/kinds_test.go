@@ -25,7 +25,7 @@ func TestForeignKinds(t *testing.T) {
 	}
 	rendered := map[string]string{}
 	for _, directory := range []string{"overlays/prometheus", "overlays/cert-manager"} {
-		rendered["config/"+directory] = kustomize(t, directory)
+		rendered["config/"+directory] = kustomize(t, filepath.Join(checkout, "config", directory))
 	}
 	for name, file := range valueFiles(t) {
 		rendered["the chart with "+name] = render(t, "--values", file)
@@ -57,7 +57,7 @@ func TestForeignKinds(t *testing.T) {
 
 // Prometheus finds what the monitors name: ports by their names, pods and Services by their labels, and a token.
 func TestMonitorsFind(t *testing.T) {
-	objects := parse(t, kustomize(t, "overlays/prometheus"))
+	objects := parse(t, kustomize(t, filepath.Join(checkout, "config", "overlays", "prometheus")))
 	decode := func(id string, into any) {
 		t.Helper()
 		text, err := yaml.Marshal(objects[id])

@@ -2,7 +2,9 @@ package main
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,10 +14,10 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// kustomize renders a directory of config.
+// kustomize renders a directory.
 func kustomize(t *testing.T, directory string) string {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(checkout, "config", directory))
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,15 +37,54 @@ func TestSame(t *testing.T) {
 		"overlays/prometheus":   {"--set", "monitoring.serviceMonitor.enabled=true,monitoring.podMonitor.enabled=true"},
 	} {
 		t.Run(directory, func(t *testing.T) {
-			want, got := plain(t, kustomize(t, directory)), plain(t, render(t, values...))
-			ids := maps.Clone(want)
-			maps.Copy(ids, got)
-			for id := range ids {
-				if diff := cmp.Diff(want[id], got[id]); diff != "" {
-					t.Errorf("%s of the chart differs from that of config/%s (-config +chart):\n%s", id, directory, diff)
-				}
-			}
+			expectSame(t, kustomize(t, filepath.Join(checkout, "config", directory)), render(t, values...))
 		})
+	}
+}
+
+// The kustomization that docs/install.md shows does what it is shown for.
+func TestDocumentedKustomization(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join(checkout, "docs", "install.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(document), "\n```\n# kustomization.yaml\n")
+	kustomization, _, found := strings.Cut(rest, "\n```\n")
+	if !found {
+		t.Fatal("docs/install.md shows no kustomization.yaml")
+	}
+	directory := t.TempDir()
+	local := must(filepath.Rel(must(filepath.EvalSymlinks(directory))(t), must(filepath.Abs(checkout))(t)))(t)
+	remote := regexp.MustCompile(`github\.com/herald-network/herald/(\S+)\?ref=v\S+`)
+	kustomization = remote.ReplaceAllString(kustomization, local+"/$1")
+	if err := os.WriteFile(filepath.Join(directory, "kustomization.yaml"), []byte(kustomization), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectSame(t, kustomize(t, directory), render(t, "--set", "agent.logLevel=debug", "--set-string", "agent.nodeSelector.bgp=true",
+		"--set", "webhook.certificates=CertManager,monitoring.serviceMonitor.enabled=true,monitoring.podMonitor.enabled=true"))
+}
+
+// expectSame compares what config/ renders with what the chart does.
+func expectSame(t *testing.T, config, chart string) {
+	t.Helper()
+	want, got := plain(t, config), plain(t, chart)
+	ids := maps.Clone(want)
+	maps.Copy(ids, got)
+	for id := range ids {
+		if diff := cmp.Diff(want[id], got[id]); diff != "" {
+			t.Errorf("%s of the chart differs from that of config/ (-config +chart):\n%s", id, diff)
+		}
+	}
+}
+
+// must returns a result, or ends the test where there is an error instead.
+func must[T any](result T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
 	}
 }
 
