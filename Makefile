@@ -4,9 +4,12 @@ SHELL := /usr/bin/env bash -o pipefail
 .DEFAULT_GOAL := help
 
 VERSION ?= v0.1.0-dev
-COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/herald-network/herald/internal/version.version=$(VERSION) \
-           -X github.com/herald-network/herald/internal/version.commit=$(COMMIT)
+# Whole, since how long an abbreviation is differs from clone to clone; and the commit's date, so that it makes the same binary
+# on any day.
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+DATE    ?= $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)
+STAMP   := github.com/herald-network/herald/internal/version
+LDFLAGS := -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $(STAMP).date=$(DATE)
 
 BIN := $(CURDIR)/bin
 export CGO_ENABLED ?= 0

@@ -46,12 +46,18 @@ type options struct {
 	logFormat                  string
 	serviceProxyHealthURL      string
 	serviceProxyWait           time.Duration
+	version                    bool
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, parse()); err != nil {
+	o := parse()
+	if o.version {
+		fmt.Println(version.Line("agent"))
+		return
+	}
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 		os.Exit(1)
 	}
@@ -77,6 +83,7 @@ func parse() options {
 		"where kube-proxy says that it is healthy: on the first start after a boot no session is opened before it answers 200")
 	flag.DurationVar(&o.serviceProxyWait, "service-proxy-wait", 30*time.Second,
 		"how long the first start after a boot waits for that; 0 does not wait, for where something else replaces kube-proxy")
+	flag.BoolVar(&o.version, "version", false, "say which Herald this is, and end")
 	flag.Parse()
 	return o
 }

@@ -36,6 +36,7 @@ type options struct {
 	logFormat             string
 	defaultLoadBalancer   bool
 	election              election
+	version               bool
 }
 
 // election is how replicas agree on the one that leads.
@@ -76,7 +77,12 @@ func main() {
 		if len(os.Args) > 1 && os.Args[1] == removeCommand {
 			return remove(ctx, parseRemove(os.Args[2:]))
 		}
-		return run(ctx, parse())
+		o := parse()
+		if o.version {
+			_, err := fmt.Println(version.Line("manager"))
+			return err
+		}
+		return run(ctx, o)
 	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "manager:", err)
@@ -105,6 +111,7 @@ func parse() options {
 	flag.DurationVar(&o.election.renewDeadline, "leader-elect-renew-deadline", 10*time.Second,
 		"how long the leader tries to renew its Lease before it gives up and ends")
 	flag.DurationVar(&o.election.retryPeriod, "leader-elect-retry-period", 2*time.Second, "time between two tries to lead, or to renew")
+	flag.BoolVar(&o.version, "version", false, "say which Herald this is, and end")
 	flag.Parse()
 	return o
 }
