@@ -11,7 +11,8 @@ DATE    ?= $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --fo
 STAMP   := github.com/herald-network/herald/internal/version
 LDFLAGS := -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $(STAMP).date=$(DATE)
 
-BIN := $(CURDIR)/bin
+BIN      := $(CURDIR)/bin
+COMMANDS := ./cmd/...
 export CGO_ENABLED ?= 0
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
@@ -33,7 +34,7 @@ demo: lab ## Bring up a rack, walk through the tour with real parts, and take ev
 
 .PHONY: build
 build: ## Build the manager and the agent into bin/.
-	go build -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+	go build -ldflags '$(LDFLAGS)' -o $(BIN)/ $(COMMANDS)
 
 .PHONY: lab
 lab: build ## Build bin/lab, the rack in a box (docs/lab.md).
