@@ -13,6 +13,7 @@ LDFLAGS := -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X 
 
 BIN      := $(CURDIR)/bin
 COMMANDS := ./cmd/...
+DIST     := dist
 export CGO_ENABLED ?= 0
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
@@ -35,6 +36,11 @@ demo: lab ## Bring up a rack, walk through the tour with real parts, and take ev
 .PHONY: build
 build: ## Build the manager and the agent into bin/.
 	go build -ldflags '$(LDFLAGS)' -o $(BIN)/ $(COMMANDS)
+
+.PHONY: image
+image: ## Build the container image as an OCI layout, dist/image, and the list of what is in it, dist/sbom.cdx.json.
+	go -C tools run ./image build --checkout $(CURDIR) --version $(VERSION) --commit $(COMMIT) --date $(DATE) \
+	  --out $(abspath $(DIST))/image --sbom $(abspath $(DIST))/sbom.cdx.json
 
 .PHONY: lab
 lab: build ## Build bin/lab, the rack in a box (docs/lab.md).
@@ -59,8 +65,9 @@ generate: ## Generate deep copies, CRDs, the API reference, and the chart's part
 test: verify test-unit test-chart test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
 
 .PHONY: test-unit
-test-unit: ## Run the tests that need no cluster, under the race detector.
+test-unit: ## Run the tests that need no cluster, under the race detector, and those of the tools, which build the image.
 	CGO_ENABLED=1 go test -race -shuffle=on $(UNIT_PACKAGES)
+	nice go -C tools test -shuffle=on ./...
 
 .PHONY: test-envtest
 test-envtest: lab-parts ## Run the tests against a real API server.
@@ -138,4 +145,4 @@ $(BIN)/helm: tools/chart/go.mod hack/helm.sh
 
 .PHONY: clean
 clean: ## Remove what was built here; the control plane's cache stays.
-	rm -rf $(BIN) dist
+	rm -rf $(BIN) $(DIST)
