@@ -16,6 +16,9 @@ COMMANDS := ./cmd/...
 DIST     := dist
 export CGO_ENABLED ?= 0
 
+# The product, and the tools that check, build and pack it.
+MODULES = . tools tools/chart
+
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
 PARTS_PACKAGES = /test/(e2e|envtest|lab|interop)(/|$$)|/internal/adapter/(netlink|nftables)$$
 UNIT_PACKAGES  = $(shell go list ./... | grep -vE '$(PARTS_PACKAGES)')
@@ -120,15 +123,11 @@ verify: lint verify-generated ## Check style and that generated files are fresh.
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run go vet and golangci-lint.
-	go vet ./...
-	$(BIN)/golangci-lint run --allow-parallel-runners ./...
-	go -C tools/chart vet ./...
-	cd tools/chart && $(BIN)/golangci-lint run --allow-parallel-runners ./...
+	for module in $(MODULES); do (cd $$module && go vet ./... && $(BIN)/golangci-lint run --allow-parallel-runners ./...) || exit 1; done
 
 .PHONY: fmt
 fmt: $(BIN)/golangci-lint ## Format the code as lint wants it.
-	$(BIN)/golangci-lint fmt ./...
-	cd tools/chart && $(BIN)/golangci-lint fmt ./...
+	for module in $(MODULES); do (cd $$module && $(BIN)/golangci-lint fmt ./...) || exit 1; done
 
 .PHONY: verify-generated
 verify-generated: ## Fail when generated files or go.mod are stale.
