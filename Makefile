@@ -3,7 +3,8 @@
 SHELL := /usr/bin/env bash -o pipefail
 .DEFAULT_GOAL := help
 
-VERSION ?= v0.1.0-dev
+# The tree's version is where a user finds it who installs from the tree.
+VERSION ?= $(shell sed -n 's/^  newTag: //p' config/manager/kustomization.yaml)-dev
 # Whole, since how long an abbreviation is differs from clone to clone; and the commit's date, so that it makes the same binary
 # on any day.
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
