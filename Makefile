@@ -21,7 +21,7 @@ export CGO_ENABLED ?= 0
 MODULES = . tools tools/chart
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
-PARTS_PACKAGES = /test/(e2e|envtest|lab|interop)(/|$$)|/internal/adapter/(netlink|nftables)$$
+PARTS_PACKAGES = /test/(e2e|envtest|install|interop|lab)(/|$$)|/internal/adapter/(netlink|nftables)$$
 UNIT_PACKAGES  = $(shell go list ./... | grep -vE '$(PARTS_PACKAGES)')
 
 ##@ Use
@@ -46,6 +46,16 @@ image: ## Build the container image as an OCI layout, dist/image, and the list o
 	go -C tools run ./image build --checkout $(CURDIR) --version $(VERSION) --commit $(COMMIT) --date $(DATE) \
 	  --out $(abspath $(DIST))/image --sbom $(abspath $(DIST))/sbom.cdx.json
 
+.PHONY: install-manifest $(DIST)/install.yaml
+install-manifest: $(DIST)/install.yaml ## Write the manifest that installs VERSION to dist/install.yaml.
+$(DIST)/install.yaml:
+	mkdir -p $(DIST)
+	hack/install-manifest.sh $(VERSION) >$@
+
+.PHONY: release
+release: ## Make everything that a release of VERSION publishes, in dist/ (docs/release.md).
+	hack/release.sh $(VERSION) $(DIST)
+
 .PHONY: lab
 lab: build ## Build bin/lab, the rack in a box (docs/lab.md).
 	go build -ldflags '$(LDFLAGS)' -o $(BIN)/lab ./test/lab/cmd/lab
@@ -66,12 +76,16 @@ generate: ## Generate deep copies, CRDs, the API reference, and the chart's part
 ##@ Test
 
 .PHONY: test
-test: verify test-unit test-chart test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
+test: verify test-unit test-chart test-release test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector, and those of the tools, which build the image.
 	CGO_ENABLED=1 go test -race -shuffle=on $(UNIT_PACKAGES)
 	nice go -C tools test -shuffle=on ./...
+
+.PHONY: test-release
+test-release: ## Make a release twice, and compare the two.
+	hack/verify-release.sh
 
 .PHONY: test-envtest
 test-envtest: lab-parts ## Run the tests against a real API server.

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes everything that a release publishes, and SHA256SUMS, the digests of it. The same commit makes the same bytes.
+#
+# Usage: hack/release.sh VERSION [DIRECTORY]
+# The directory is dist by default. A checkout that differs from its commit is refused, unless ALLOW_DIRTY is set: nobody else
+# could make that release. RELEASE_TOOLCHAIN is the Go that builds; by default it is the one that go.mod names.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+version=${1-}
+out=$(realpath -m "${2:-dist}")
+
+# Semantic Versioning 2.0.0 with a v, but without build metadata: a "+" can't stand in the tag of an image.
+number='(0|[1-9][0-9]*)'
+identifier='(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)'
+[[ $version =~ ^v$number\.$number\.$number(-$identifier(\.$identifier)*)?$ ]] || {
+	echo "VERSION is \"$version\": want a semantic version with a v and without build metadata, such as v0.1.0 or v0.2.0-rc.1" >&2
+	exit 2
+}
+changes=$(git status --porcelain)
+[[ -z $changes || -n ${ALLOW_DIRTY-} ]] || {
+	echo "The checkout differs from its commit: commit this, take it away, or set ALLOW_DIRTY=1 for a release to try:" >&2
+	echo "$changes" >&2
+	exit 1
+}
+tree=$(sed -n 's/^  newTag: //p' config/manager/kustomization.yaml)
+[[ $version == "$tree" ]] ||
+	echo "Warning: config/manager/kustomization.yaml says $tree: kubectl apply -k of this commit installs that, not $version" >&2
+
+# Another Go makes other bytes.
+GOTOOLCHAIN=${RELEASE_TOOLCHAIN:-$(sed -n 's/^toolchain //p' go.mod)}
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export GOTOOLCHAIN SOURCE_DATE_EPOCH
+mkdir -p "$out"
+artifacts=()
+
+# have TARGET... has make make something of this version, in the directory of the release.
+have() {
+	make --silent "$@" VERSION="$version" COMMIT="$(git rev-parse HEAD)" \
+		DATE="$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)" DIST="$out"
+}
+
+# The container image, for engines to load and registries to be filled from, and what is in it.
+have image
+tar --create --file "$out/herald-$version-image.tar" --directory "$out/image" \
+	--format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+	blobs index.json oci-layout
+artifacts+=("herald-$version-image.tar" sbom.cdx.json)
+
+# The manifest for kubectl apply.
+have "$out/install.yaml"
+artifacts+=(install.yaml)
+
+(cd "$out" && sha256sum "${artifacts[@]}" >SHA256SUMS)
+echo "Herald $version is in $out:"
+cat "$out/SHA256SUMS"
