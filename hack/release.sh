@@ -22,9 +22,9 @@ changes=$(git status --porcelain)
 	echo "$changes" >&2
 	exit 1
 }
-tree=$(sed -n 's/^  newTag: //p' config/manager/kustomization.yaml)
+tree=$(sed -n 's/^  newTag: //p' config/version/kustomization.yaml)
 [[ $version == "$tree" ]] ||
-	echo "Warning: config/manager/kustomization.yaml says $tree: kubectl apply -k of this commit installs that, not $version" >&2
+	echo "Warning: config/version/kustomization.yaml says $tree: kubectl apply -k of this commit installs that, not $version" >&2
 
 # Another Go makes other bytes.
 GOTOOLCHAIN=${RELEASE_TOOLCHAIN:-$(sed -n 's/^toolchain //p' go.mod)}
@@ -46,9 +46,9 @@ tar --create --file "$out/herald-$version-image.tar" --directory "$out/image" \
 	blobs index.json oci-layout
 artifacts+=("herald-$version-image.tar" sbom.cdx.json)
 
-# The manifest for kubectl apply.
-have "$out/install.yaml"
-artifacts+=(install.yaml)
+# The manifests for kubectl apply.
+have "$out/install.yaml" "$out/remove.yaml"
+artifacts+=(install.yaml remove.yaml)
 
 (cd "$out" && sha256sum "${artifacts[@]}" >SHA256SUMS)
 echo "Herald $version is in $out:"

@@ -38,8 +38,10 @@ diff -u "$scratch"/{first,second}/SHA256SUMS || fail "made twice, it differs"
 
 cd "$scratch/first"
 sha256sum --check --strict --quiet SHA256SUMS
-[[ $(grep -oE 'ghcr\.io/[^ ]+' install.yaml | sort -u) == "ghcr.io/herald-network/herald:$version" ]] ||
-	fail "install.yaml names other images than $version's: $(grep -oE 'ghcr\.io/[^ ]+' install.yaml)"
+for manifest in install.yaml remove.yaml; do
+	[[ $(grep -oE 'ghcr\.io/[^ ]+' $manifest | sort -u) == "ghcr.io/herald-network/herald:$version" ]] ||
+		fail "$manifest names other images than $version's: $(grep -oE 'ghcr\.io/[^ ]+' $manifest)"
+done
 mkdir unpacked
 tar --extract --file "herald-$version-image.tar" --directory unpacked
 diff --recursive image unpacked || fail "the archive holds another image than the layout"

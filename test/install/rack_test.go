@@ -108,12 +108,7 @@ func (r *rack) release(ctx context.Context, version string) string {
 	GinkgoHelper()
 	directory := filepath.Join(r.dist, version)
 	Expect(os.MkdirAll(directory, 0o755)).To(Succeed())
-	for file, base := range map[string]string{"install.yaml": "default", "remove.yaml": "removal"} {
-		manifests, err := r.Kubectl(ctx, "kustomize", filepath.Join(r.root, "config", base))
-		Expect(err).NotTo(HaveOccurred())
-		manifests = strings.ReplaceAll(manifests, "herald:"+present, "herald:"+version)
-		Expect(os.WriteFile(filepath.Join(directory, file), []byte(manifests), 0o600)).To(Succeed())
-	}
+	r.make(ctx, version, directory, filepath.Join(directory, "install.yaml"), filepath.Join(directory, "remove.yaml"))
 	return directory
 }
 
@@ -141,6 +136,15 @@ func (r *rack) documented(document, heading string) string {
 	block, _, found = strings.Cut(block, "\n"+fence)
 	Expect(found).To(BeTrue())
 	return block
+}
+
+// make makes files of a version's release, in a directory.
+func (r *rack) make(ctx context.Context, version, directory string, targets ...string) {
+	GinkgoHelper()
+	command := exec.CommandContext(ctx, "make", append(targets, "VERSION="+version, "DIST="+directory)...)
+	command.Dir = r.root
+	output, err := command.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(output))
 }
 
 func nodes() []string { return []string{"node-1", "node-2", "node-3"} }
