@@ -29,6 +29,7 @@ func withKubectl() way {
 func brokenOffCase(r *rack, w way) {
 	It("is removed also where the manager went first, with the addresses that it gave", func(ctx SpecContext) {
 		manifests := releases + present + "/"
+		r.sh(ctx, "kubectl delete services local anywhere") // They kept what they had.
 		r.sh(ctx, r.documented("README.md", w.section))
 		Expect(r.Apply(ctx, world)).To(Succeed())
 		for _, block := range []string{clusterBlock, balancerBlock} {
