@@ -75,6 +75,17 @@ chart: $(BIN)/helm ## Pack the Helm chart as dist/herald-VERSION.tgz.
 generate: ## Generate deep copies, CRDs, the API reference, and the chart's part of config/.
 	hack/generate.sh
 
+# The version of a bundle is that of the manager's image in config/, unless one is given.
+GIVEN_VERSION = $(if $(filter-out file default,$(origin VERSION)),--version $(VERSION))
+
+.PHONY: bundle
+bundle: ## Generate the OLM bundle from config/: VERSION, REPLACES and IMAGE (by digest) make another than the committed one.
+	hack/bundle.sh $(GIVEN_VERSION) $(if $(REPLACES),--replaces $(REPLACES)) $(if $(IMAGE),--image $(IMAGE))
+
+.PHONY: bundle-validate
+bundle-validate: ## Run the operator framework's validators on the bundle: no error, and no warning without its reason.
+	go -C tools/olm run ./validate -explained $(CURDIR)/config/olm/warnings.yaml $(CURDIR)/bundle
+
 ##@ Test
 
 .PHONY: test
@@ -136,7 +147,7 @@ fuzz: ## Fuzz every parser, validator and webhook, each for FUZZTIME (5m).
 	hack/fuzz.sh $(or $(FUZZTIME),5m)
 
 .PHONY: verify
-verify: lint verify-generated ## Check style and that generated files are fresh.
+verify: lint verify-generated verify-bundle ## Check style and that generated files are fresh.
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run go vet and golangci-lint.
@@ -151,6 +162,13 @@ verify-generated: ## Fail when generated files or go.mod are stale.
 	hack/verify-generated.sh
 	go mod tidy -diff
 	go -C tools/chart mod tidy -diff
+
+.PHONY: verify-bundle
+verify-bundle: ## Fail when the OLM bundle is stale, lost something on the way, or is not valid.
+	hack/verify-bundle.sh
+	go -C tools/olm test ./...
+	$(MAKE) bundle-validate
+	go -C tools/olm mod tidy -diff
 
 $(BIN)/golangci-lint: tools/go.mod
 	go -C tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
