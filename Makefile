@@ -86,6 +86,10 @@ bundle: ## Generate the OLM bundle from config/: VERSION, REPLACES and IMAGE (by
 bundle-validate: ## Run the operator framework's validators on the bundle: no error, and no warning without its reason.
 	go -C tools/olm run ./validate -explained $(CURDIR)/config/olm/warnings.yaml $(CURDIR)/bundle
 
+.PHONY: catalog
+catalog: ## Render a file-based catalog of the bundle into dist/catalog, with opm.
+	hack/catalog.sh dist/catalog bundle
+
 ##@ Test
 
 .PHONY: test
