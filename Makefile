@@ -18,7 +18,7 @@ DIST     := dist
 export CGO_ENABLED ?= 0
 
 # The product, and the tools that check, build and pack it.
-MODULES = . tools tools/chart
+MODULES = . tools tools/chart tools/olm
 
 # Packages whose tests need programs that others make, or namespaces; they have targets of their own.
 PARTS_PACKAGES = /test/(e2e|envtest|install|interop|lab)(/|$$)|/internal/adapter/(netlink|nftables)$$
