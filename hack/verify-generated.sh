@@ -12,7 +12,7 @@ while IFS= read -r file; do
 done < <(cd "$fresh" && find . -type f -printf '%P\n' | sort)
 
 # A file that nothing generates any more is stale too.
-for file in config/crd/bases/*.yaml charts/herald/templates/{crds,rbac}/*; do
+for file in config/crd/bases/*.yaml charts/herald/templates/{crds,rbac,removal}/*; do
 	[[ -e $fresh/$file ]] || { echo "$file: nothing generates it any more"; stale=1; }
 done
 ((stale == 0)) || { echo "Generated files are stale: run make generate and commit the result."; exit 1; }

@@ -113,12 +113,16 @@ func TestNamespace(t *testing.T) {
 }
 
 // plain returns objects without what the way of installing adds to them: the labels of a Helm release, what makes Helm
-// keep a CRD, and the namespace, which Helm makes itself.
+// keep a CRD, what it makes only to remove the release, and the namespace, which it makes itself or not at all.
 func plain(t *testing.T, text string) map[string]manifest {
 	t.Helper()
 	objects := parse(t, text)
 	for id, object := range objects {
 		metadata := object.metadata()
+		if annotations, _ := metadata["annotations"].(map[string]any); annotations["helm.sh/hook"] != nil {
+			delete(objects, id)
+			continue
+		}
 		without(metadata, "labels", func(key string) bool {
 			switch key {
 			case "app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart":

@@ -44,14 +44,18 @@ $1{{- end }}`,
 		regexp.MustCompile(`(?m)^( *)caBundle: ` + caBundleSlot + `$`): `$1{{- with $$.Values.webhook.caBundle }}
 ${1}caBundle: {{ . }}
 $1{{- end }}`,
-		// Herald's namespace, wherever a manifest names it.
-		regexp.MustCompile(`: herald-system\b`): `: {{ .Release.Namespace | quote }}`,
+		// Herald's namespace, wherever a manifest names it; a release also removes itself from there.
+		regexp.MustCompile(`: herald-system\b`):           `: {{ .Release.Namespace | quote }}`,
+		regexp.MustCompile(`namespace: herald-removal\b`): `namespace: {{ .Release.Namespace | quote }}`,
+		regexp.MustCompile(`--namespace=herald-system\b`): `--namespace={{ .Release.Namespace }}`,
+		regexp.MustCompile(`--addresses=Keep\b`):          `--addresses={{ .Values.removal.addresses }}`,
+		regexp.MustCompile(`image: \S+/herald:\S+`):       `image: {{ include "herald.image" . | quote }}`,
 	}
 }
 
 // templates writes the templates of what a directory of kustomizations holds to files.
 func templates(config string, files map[string]string) error {
-	for _, set := range []struct{ from, to string }{{"crd/bases", "crds"}, {"rbac", "rbac"}} {
+	for _, set := range []struct{ from, to string }{{"crd/bases", "crds"}, {"rbac", "rbac"}, {"removal", "removal"}} {
 		paths, err := filepath.Glob(filepath.Join(config, set.from, "*.yaml"))
 		if err != nil {
 			return err
@@ -90,9 +94,19 @@ func template(manifests string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	texts := make([]string, len(objects))
-	crds := false
-	for i, object := range objects {
+	var (
+		texts     []string
+		condition string
+	)
+	for _, object := range objects {
+		switch {
+		case object.GetKind() == "Namespace":
+			continue // A release has one already.
+		case object.GetKind() == "CustomResourceDefinition":
+			condition = ".Values.crds.install"
+		case component(object) == "removal":
+			condition = ".Values.removal.enabled"
+		}
 		if err := edit(object); err != nil {
 			return "", fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
 		}
@@ -100,23 +114,29 @@ func template(manifests string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		texts[i] = strings.ReplaceAll(text, "{{", `{{ "{{" }}`)
-		crds = crds || object.GetKind() == "CustomResourceDefinition"
+		texts = append(texts, strings.ReplaceAll(text, "{{", `{{ "{{" }}`))
 	}
 	text := strings.Join(texts, "---\n")
 	for slot, action := range slots() {
 		text = slot.ReplaceAllString(text, action)
 	}
-	if crds {
-		text = "{{- if .Values.crds.install }}\n" + text + "{{- end }}\n"
+	if condition != "" {
+		text = "{{- if " + condition + " }}\n" + text + "{{- end }}\n"
 	}
 	return header + text, nil
 }
 
+// component returns the part of Herald that an object is of.
+func component(object *yaml.RNode) string { return object.GetLabels()["app.kubernetes.io/component"] }
+
 // edit puts slots where the chart has its say.
 func edit(object *yaml.RNode) error {
-	labels := labelsSlot + object.GetLabels()["app.kubernetes.io/component"]
-	if err := object.PipeE(yaml.Lookup("metadata"), slot("labels", labels)); err != nil {
+	if component(object) == "removal" {
+		if err := object.SetAnnotations(hook(object)); err != nil {
+			return err
+		}
+	}
+	if err := object.PipeE(yaml.Lookup("metadata"), slot("labels", labelsSlot+component(object))); err != nil {
 		return err
 	}
 	switch object.GetKind() {
@@ -137,6 +157,19 @@ func edit(object *yaml.RNode) error {
 		})
 	}
 	return nil
+}
+
+// hook returns the annotations that have Helm make an object before it removes the rest of a release, the Job after its rights.
+func hook(object *yaml.RNode) map[string]string {
+	weight := "-1"
+	if object.GetKind() == "Job" {
+		weight = "0"
+	}
+	return map[string]string{
+		"helm.sh/hook":               "pre-delete",
+		"helm.sh/hook-weight":        weight,
+		"helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+	}
 }
 
 // slot sets a field to a slot.
