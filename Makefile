@@ -69,7 +69,7 @@ lab-parts: lab ## Install and build what labs are made of: Debian packages, etcd
 
 .PHONY: chart
 chart: $(BIN)/helm ## Pack the Helm chart as dist/herald-VERSION.tgz.
-	hack/chart.sh $(BIN)/helm $(VERSION) dist
+	hack/chart.sh $(BIN)/helm $(VERSION) $(DIST)
 
 .PHONY: generate
 generate: ## Generate deep copies, CRDs, the API reference, and the chart's part of config/.

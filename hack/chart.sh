@@ -15,7 +15,7 @@ git ls-files -z charts/herald | xargs -0 cp --parents -t "$work"
 "$helm" package "$work/charts/herald" --version "${version#v}" --app-version "$version" --destination "$work" >/dev/null
 tar -xzmf "$work/herald-${version#v}.tgz" -C "$work"
 # Chart.yaml comes first, as helm puts it: who reads the archive's beginning finds out what it is.
-tar -c -C "$work" --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' \
+tar -c -C "$work" --format=ustar --sort=name --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' \
 	herald/Chart.yaml --exclude=herald/Chart.yaml herald | gzip -n9 >"$out/herald-${version#v}.tgz"
 "$helm" lint --strict --quiet "$out/herald-${version#v}.tgz"
 (cd "$out" && sha256sum "herald-${version#v}.tgz")

@@ -50,6 +50,10 @@ artifacts+=("herald-$version-image.tar" sbom.cdx.json)
 have "$out/install.yaml" "$out/remove.yaml"
 artifacts+=(install.yaml remove.yaml)
 
+# The Helm chart, whose version has no v.
+have chart
+artifacts+=("herald-${version#v}.tgz")
+
 (cd "$out" && sha256sum "${artifacts[@]}" >SHA256SUMS)
 echo "Herald $version is in $out:"
 cat "$out/SHA256SUMS"

@@ -42,6 +42,8 @@ for manifest in install.yaml remove.yaml; do
 	[[ $(grep -oE 'ghcr\.io/[^ ]+' $manifest | sort -u) == "ghcr.io/herald-network/herald:$version" ]] ||
 		fail "$manifest names other images than $version's: $(grep -oE 'ghcr\.io/[^ ]+' $manifest)"
 done
+tar --extract --file "herald-${version#v}.tgz" --to-stdout herald/Chart.yaml | grep -xqF "appVersion: $version" ||
+	fail "the chart is not of $version"
 mkdir unpacked
 tar --extract --file "herald-$version-image.tar" --directory unpacked
 diff --recursive image unpacked || fail "the archive holds another image than the layout"

@@ -1,5 +1,6 @@
 // Command chart writes what is generated in charts/herald: the templates of what config/ says once for every way of installing
-// Herald (CRDs, rights, webhooks), and from values.yaml with its comments the schema of the values and their table in README.md.
+// Herald (CRDs, rights, webhooks, the version), and from values.yaml with its comments the schema of the values and their table in
+// README.md.
 //
 // Usage: chart CHECKOUT DIRECTORY
 // The files go to charts/herald in the directory, which may be the checkout itself.
@@ -28,6 +29,7 @@ func run(args []string) error {
 	if err := errors.Join(
 		templates(filepath.Join(checkout, "config"), files),
 		describe(filepath.Join(checkout, "charts", "herald"), files),
+		versioned(checkout, files),
 	); err != nil {
 		return err
 	}

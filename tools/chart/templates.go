@@ -49,7 +49,7 @@ $1{{- end }}`,
 		regexp.MustCompile(`namespace: herald-removal\b`): `namespace: {{ .Release.Namespace | quote }}`,
 		regexp.MustCompile(`--namespace=herald-system\b`): `--namespace={{ .Release.Namespace }}`,
 		regexp.MustCompile(`--addresses=Keep\b`):          `--addresses={{ .Values.removal.addresses }}`,
-		regexp.MustCompile(`image: \S+/herald:\S+`):       `image: {{ include "herald.image" . | quote }}`,
+		regexp.MustCompile(`image: \S+/herald(:\S+)?`):    `image: {{ include "herald.image" . | quote }}`,
 	}
 }
 

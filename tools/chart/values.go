@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -46,6 +47,25 @@ func describe(chart string, files map[string]string) error {
 	}
 	files["README.md"], err = withTable(string(readme), values)
 	return err
+}
+
+// versioned writes Chart.yaml with the version of the tree, which config/version says.
+func versioned(checkout string, files map[string]string) error {
+	source := filepath.Join(checkout, "config", "version", "kustomization.yaml")
+	component, err := os.ReadFile(source)
+	if err != nil {
+		return err
+	}
+	tag := regexp.MustCompile(`(?m)^ *newTag: v(\S+)$`).FindSubmatch(component)
+	if tag == nil {
+		return fmt.Errorf("%s has no newTag such as v0.1.0", source)
+	}
+	chart, err := os.ReadFile(filepath.Join(checkout, "charts", "herald", "Chart.yaml"))
+	if err != nil {
+		return err
+	}
+	files["Chart.yaml"] = regexp.MustCompile(`(?m)^(version: |appVersion: v)\S+$`).ReplaceAllString(string(chart), "${1}"+string(tag[1]))
+	return nil
 }
 
 // readValues joins the values with their types. Each has to have a type and a comment, and each type a value.
