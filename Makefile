@@ -93,7 +93,7 @@ catalog: ## Render a file-based catalog of the bundle into dist/catalog, with op
 ##@ Test
 
 .PHONY: test
-test: verify test-unit test-chart test-release test-netns test-envtest test-lab test-routers test-e2e ## Run every test: what CI runs.
+test: verify test-unit test-chart test-release test-netns test-envtest test-lab test-routers test-racks ## Run every test: what CI runs.
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector, and those of the tools, which build the image.
@@ -124,13 +124,22 @@ test-chart: $(BIN)/helm ## Test the Helm chart and the kustomizations: what they
 test-netns: lab-parts ## Test what an agent does to its node's network, in network namespaces (Debian's iproute2 and nftables).
 	CGO_ENABLED=1 go test -race -shuffle=on ./internal/adapter/netlink ./internal/adapter/nftables
 
+# Racks spend their time waiting for routers: two run beside each other.
+.PHONY: test-racks
+test-racks: lab-parts $(BIN)/helm ## Run all tests in racks: end to end, interoperability, installation.
+	HERALD_LAB_BIN=$(BIN)/lab go test -p 2 -count 1 -timeout 30m -v ./test/e2e/... ./test/interop/... ./test/install/...
+
 .PHONY: test-e2e
-test-e2e: lab-parts test-interop ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
+test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m ./test/e2e/... -v -ginkgo.v $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-interop
 test-interop: lab-parts ## Run the interoperability matrix and the routers' documented configuration: BIRD, FRR, OpenBGPD, GoBGP.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 15m -count 1 -v ./test/interop/...
+
+.PHONY: test-install
+test-install: lab-parts $(BIN)/helm ## Install, upgrade, downgrade and remove Herald in every way that README.md says.
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install/... -ginkgo.v $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
 test-routers: lab-parts ## Run the BGP and BFD adapters' tests against a real BIRD and a real FRR (Debian's bird2 and frr).

@@ -3,7 +3,7 @@
 #
 # Usage: hack/release.sh VERSION [DIRECTORY]
 # The directory is dist by default. A checkout that differs from its commit is refused, unless ALLOW_DIRTY is set: nobody else
-# could make that release. RELEASE_TOOLCHAIN is the Go that builds; by default it is the one that go.mod names.
+# could make that release. REPLACES is the version that OLM upgrades to this one, if any. RELEASE_TOOLCHAIN is the Go that builds; by default it is the one that go.mod names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=${1-}
@@ -39,11 +39,15 @@ have() {
 		DATE="$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)" DIST="$out"
 }
 
+# pack ARCHIVE DIRECTORY NAME... archives files of a directory, the same files as the same bytes.
+pack() {
+	tar --create --file "$1" --directory "$2" --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" \
+		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX "${@:3}"
+}
+
 # The container image, for engines to load and registries to be filled from, and what is in it.
 have image
-tar --create --file "$out/herald-$version-image.tar" --directory "$out/image" \
-	--format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
-	blobs index.json oci-layout
+pack "$out/herald-$version-image.tar" "$out/image" blobs index.json oci-layout
 artifacts+=("herald-$version-image.tar" sbom.cdx.json)
 
 # The manifests for kubectl apply.
@@ -53,6 +57,14 @@ artifacts+=(install.yaml remove.yaml)
 # The Helm chart, whose version has no v.
 have chart
 artifacts+=("herald-${version#v}.tgz")
+
+# OLM's bundle, for catalogs to take in, and a catalog that has it alone.
+rm -rf "$out/olm"
+hack/bundle.sh --version "$version" ${REPLACES:+--replaces "$REPLACES"} "$out/olm"
+pack "$out/herald-$version-bundle.tar" "$out/olm" bundle bundle.Dockerfile
+hack/catalog.sh "$out/olm/catalog" "$out/olm/bundle"
+cp "$out/olm/catalog/herald/catalog.yaml" "$out/catalog.yaml"
+artifacts+=("herald-$version-bundle.tar" catalog.yaml)
 
 (cd "$out" && sha256sum "${artifacts[@]}" >SHA256SUMS)
 echo "Herald $version is in $out:"
