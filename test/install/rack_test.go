@@ -103,12 +103,12 @@ func (r *rack) down(ctx SpecContext) {
 	}
 }
 
-// release makes the files of a version's release, as far as they are manifests, and returns the directory that has them.
+// release makes the files of a version's release that say how it is installed, and returns the directory that has them.
 func (r *rack) release(ctx context.Context, version string) string {
 	GinkgoHelper()
 	directory := filepath.Join(r.dist, version)
 	Expect(os.MkdirAll(directory, 0o755)).To(Succeed())
-	r.make(ctx, version, directory, filepath.Join(directory, "install.yaml"), filepath.Join(directory, "remove.yaml"))
+	r.make(ctx, version, directory, filepath.Join(directory, "install.yaml"), filepath.Join(directory, "remove.yaml"), "chart")
 	return directory
 }
 

@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -51,10 +50,8 @@ func (r *rack) installed(ctx context.Context) map[string]string {
 func written(object map[string]any) map[string]any {
 	u := unstructured.Unstructured{Object: object}
 	labels := map[string]string{}
-	for key, value := range u.GetLabels() {
-		if strings.HasPrefix(key, "app.kubernetes.io/") && key != "app.kubernetes.io/managed-by" {
-			labels[key] = value
-		}
+	for _, key := range []string{"app.kubernetes.io/name", "app.kubernetes.io/component"} {
+		labels[key] = u.GetLabels()[key]
 	}
 	metadata := map[string]any{"name": u.GetName(), "namespace": u.GetNamespace(), "labels": labels}
 	for _, owner := range u.GetOwnerReferences() {
@@ -69,7 +66,21 @@ func written(object map[string]any) map[string]any {
 		}
 	}
 	prune(rest)
+	if data, ok := rest["data"].(map[string]any); ok && u.GetKind() == "ConfigMap" {
+		for name, file := range data {
+			data[name] = settings(file)
+		}
+	}
 	return rest
+}
+
+// settings returns what a configuration file says, without its comments.
+func settings(file any) any {
+	GinkgoHelper()
+	text, _ := file.(string)
+	var said any
+	Expect(yaml.Unmarshal([]byte(text), &said)).To(Succeed())
+	return said
 }
 
 // prune removes what the API server, or a controller, fills in with something of its own.

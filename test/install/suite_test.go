@@ -44,7 +44,7 @@ type way struct {
 }
 
 // ways are all ways, in the order of README.md.
-func ways() []way { return []way{withKubectl()} }
+func ways() []way { return []way{withKubectl(), withHelm()} }
 
 var _ = Describe("Installed", Ordered, ContinueOnFailure, func() {
 	r := &rack{}
