@@ -3,10 +3,12 @@ package kube
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // DaemonSet is the DaemonSet that runs the agent.
@@ -20,10 +22,33 @@ func (c *Clients) DaemonSet(namespace, name string) *DaemonSet {
 	return &DaemonSet{clients: c, namespace: namespace, name: name}
 }
 
+// refusedPeriod is how often is asked again where the API server refuses to say.
+const refusedPeriod = 100 * time.Millisecond
+
 // HasLeft reports whether the DaemonSet has given up a node with these labels for good: because it is gone or being
-// deleted, selects other nodes, or because the agent's own credentials were revoked. An error means that it is not known. Labels that
-// are not known, nil, are taken to be selected.
+// deleted, selects other nodes, or because the agent's own credentials or rights were revoked. An error means that it is not
+// known. Labels that are not known, nil, are taken to be selected.
+//
+// Whoever deletes everything at once may take the agent's rights away before its DaemonSet and its ServiceAccount. An API
+// server that has just started may miss rights for a moment, too: they are revoked if they are missing until the context ends.
 func (d *DaemonSet) HasLeft(ctx context.Context, node map[string]string) (bool, error) {
+	var hasLeft, refused bool
+	err := wait.PollUntilContextCancel(ctx, refusedPeriod, true, func(ctx context.Context) (bool, error) {
+		left, err := d.hasLeft(ctx, node)
+		if apierrors.IsForbidden(err) {
+			refused = true
+			return false, nil
+		}
+		hasLeft = left
+		return true, err
+	})
+	if refused && ctx.Err() != nil {
+		return true, nil
+	}
+	return hasLeft, err
+}
+
+func (d *DaemonSet) hasLeft(ctx context.Context, node map[string]string) (bool, error) {
 	object := &appsv1.DaemonSet{}
 	err := d.clients.apps.Get().Namespace(d.namespace).Resource("daemonsets").Name(d.name).Do(ctx).Into(object)
 	switch {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestHasLeft(t *testing.T) {
 		"it selects other nodes":   {status: http.StatusOK, object: selecting, want: true},
 		"it is gone":               {status: http.StatusNotFound, want: true},
 		"credentials were revoked": {status: http.StatusUnauthorized, want: true},
-		"a right is missing":       {status: http.StatusForbidden, err: "Forbidden"},
+		"rights were revoked":      {status: http.StatusForbidden, want: true},
 		"the API server is ill":    {status: http.StatusServiceUnavailable, err: "get DaemonSet herald-system/herald-agent"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,6 +59,22 @@ func TestANodeWithoutKnownLabelsIsNotLeft(t *testing.T) {
 	object := appsv1.DaemonSet{}
 	object.Spec.Template.Spec.NodeSelector = map[string]string{"rack": "b"}
 	left, err := askFor(t, nil, func(w http.ResponseWriter, _ *http.Request) { answer(g, w, http.StatusOK, object) })
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(left).To(BeFalse())
+}
+
+// An API server that has just started refuses, for a moment, what it allows.
+func TestARightThatIsMissingForAMomentIsNotRevoked(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	var asked atomic.Int32
+	left, err := ask(t, func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) < 3 {
+			answer(g, w, http.StatusForbidden, appsv1.DaemonSet{})
+			return
+		}
+		answer(g, w, http.StatusOK, appsv1.DaemonSet{})
+	})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(left).To(BeFalse())
 }
