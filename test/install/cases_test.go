@@ -102,12 +102,8 @@ func installationCases(r *rack, w way, objects map[string]map[string]string) {
 			r.expectRoute(ctx, block)
 		}
 		urls = r.addresses(ctx)
-		for _, url := range urls {
-			Eventually(ctx, func() error {
-				_, err := r.Exec(ctx, topology.External, "curl", "--silent", "--fail", "--max-time", "1", url)
-				return err
-			}, patience, interval).Should(Succeed(), url)
-		}
+		Expect(urls).To(HaveLen(2))
+		r.expectAnswers(ctx, urls)
 	})
 
 	for _, version := range []string{next, present} {
@@ -136,6 +132,19 @@ func installationCases(r *rack, w way, objects map[string]map[string]string) {
 	}
 }
 
+// expectAnswers waits until the client outside gets answers from all URLs, through every router and every node.
+func (r *rack) expectAnswers(ctx context.Context, urls []string) {
+	GinkgoHelper()
+	for _, url := range urls {
+		for range 3 * len(nodes()) { // Each is another connection, and takes another path.
+			Eventually(ctx, func() error {
+				_, err := r.Exec(ctx, topology.External, "curl", "--silent", "--fail", "--max-time", "1", url)
+				return err
+			}, patience, interval).Should(Succeed(), url)
+		}
+	}
+}
+
 // addresses returns the URLs of the addresses that Herald gave to the Services of the world, once it has.
 func (r *rack) addresses(ctx context.Context) []string {
 	GinkgoHelper()
@@ -149,8 +158,10 @@ func (r *rack) addresses(ctx context.Context) []string {
 			for _, ingress := range service.Status.LoadBalancer.Ingress {
 				addresses = append(addresses, ingress.IP)
 			}
-			g.Expect(addresses).To(HaveLen(1), "addresses of Service %s", name)
-			urls = append(urls, "http://"+addresses[0]+"/")
+			g.Expect(addresses).NotTo(BeEmpty(), "addresses of Service %s", name)
+			for _, address := range addresses {
+				urls = append(urls, "http://"+address+"/")
+			}
 		}
 	}, soon, interval).Should(Succeed())
 	return urls
