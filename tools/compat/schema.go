@@ -110,7 +110,8 @@ func (s schemas) compareSizes(was, is *apiextensions.JSONSchemaProps) {
 		name    string
 		was, is *int64
 	}{
-		{"length", was.MaxLength, is.MaxLength}, {"number of items", was.MaxItems, is.MaxItems},
+		{"length", was.MaxLength, is.MaxLength},
+		{"number of items", was.MaxItems, is.MaxItems},
 		{"number of properties", was.MaxProperties, is.MaxProperties},
 	} {
 		if tighter(limit.is, limit.was) {
@@ -121,7 +122,8 @@ func (s schemas) compareSizes(was, is *apiextensions.JSONSchemaProps) {
 		name    string
 		was, is *int64
 	}{
-		{"length", was.MinLength, is.MinLength}, {"number of items", was.MinItems, is.MinItems},
+		{"length", was.MinLength, is.MinLength},
+		{"number of items", was.MinItems, is.MinItems},
 		{"number of properties", was.MinProperties, is.MinProperties},
 	} {
 		if limit.is != nil && value(limit.is) > value(limit.was) {

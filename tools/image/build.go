@@ -42,10 +42,10 @@ func build(ctx context.Context, checkout string, r release, layoutPath, sbomPath
 	if err != nil {
 		return fmt.Errorf("list what is in the image: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(sbomPath), 0o755); err != nil { //nolint:gosec // It is for everybody to read.
+	if err := os.MkdirAll(filepath.Dir(sbomPath), 0o755); err != nil {
 		return fmt.Errorf("write the list of what is in the image: %w", err)
 	}
-	if err := os.WriteFile(sbomPath, list, 0o644); err != nil { //nolint:gosec // As above.
+	if err := os.WriteFile(sbomPath, list, 0o644); err != nil {
 		return fmt.Errorf("write the list of what is in the image: %w", err)
 	}
 	return nil

@@ -25,7 +25,7 @@ func unpack(layoutPath, directory, platform string) error {
 	if err := validate.Image(image); err != nil { // Reading a layout compares no digest.
 		return fmt.Errorf("unpack %s: the image is not whole: %w", layoutPath, err)
 	}
-	if err := os.MkdirAll(directory, 0o755); err != nil { //nolint:gosec // The root of a container is for everybody to read.
+	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return fmt.Errorf("unpack %s: %w", layoutPath, err)
 	}
 	root, err := os.OpenRoot(directory) // Nothing in an image reaches out of the directory.

@@ -41,10 +41,10 @@ func run(o options, rendered io.Reader, out string) error {
 	}
 	for name, content := range files {
 		path := filepath.Join(out, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // Everybody may read sources.
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // Everybody may read sources.
+		if err := os.WriteFile(path, content, 0o644); err != nil {
 			return err
 		}
 	}
