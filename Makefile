@@ -52,11 +52,11 @@ $(DIST)/install.yaml: BASE = default
 $(DIST)/remove.yaml: BASE = removal
 $(DIST)/install.yaml $(DIST)/remove.yaml:
 	mkdir -p $(DIST)
-	hack/manifest.sh $(VERSION) $(BASE) >$@
+	hack/manifest.sh '$(VERSION)' $(BASE) >$@
 
 .PHONY: release
 release: ## Make everything that a release of VERSION publishes, in dist/ (docs/release.md).
-	hack/release.sh $(VERSION) $(DIST)
+	hack/release.sh '$(VERSION)' '$(DIST)'
 
 .PHONY: lab
 lab: build ## Build bin/lab, the rack in a box (docs/lab.md).

@@ -58,9 +58,11 @@ artifacts+=(install.yaml remove.yaml)
 have chart
 artifacts+=("herald-${version#v}.tgz")
 
-# OLM's bundle, for catalogs to take in, and a catalog that has it alone.
+# OLM's bundle, for catalogs to take in, and a catalog that has it alone. It names the image by its digest: a cluster that mirrors
+# images finds it by that alone.
+digest=$(grep -oE 'sha256:[0-9a-f]{64}' "$out/image/index.json")
 rm -rf "$out/olm"
-hack/bundle.sh --version "$version" ${REPLACES:+--replaces "$REPLACES"} "$out/olm"
+hack/bundle.sh --version "$version" --image "ghcr.io/herald-network/herald@$digest" ${REPLACES:+--replaces "$REPLACES"} "$out/olm"
 pack "$out/herald-$version-bundle.tar" "$out/olm" bundle bundle.Dockerfile
 hack/catalog.sh "$out/olm/catalog" "$out/olm/bundle"
 cp "$out/olm/catalog/herald/catalog.yaml" "$out/catalog.yaml"

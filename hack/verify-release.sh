@@ -44,6 +44,11 @@ for manifest in install.yaml remove.yaml; do
 done
 tar --extract --file "herald-${version#v}.tgz" --to-stdout herald/Chart.yaml | grep -xqF "appVersion: $version" ||
 	fail "the chart is not of $version"
+digest=$(grep -oE 'sha256:[0-9a-f]{64}' image/index.json)
+for olm in "$(tar --extract --file "herald-$version-bundle.tar" --to-stdout)" "$(<catalog.yaml)"; do
+	said=$(grep -oE 'ghcr\.io/[^ "]+|name: herald\.v.*' <<<"$olm" | sort -u)
+	[[ $said == "ghcr.io/herald-network/herald@$digest"$'\n'"name: herald.$version" ]] || fail "what OLM installs is not $version: $said"
+done
 mkdir unpacked
 tar --extract --file "herald-$version-image.tar" --directory unpacked
 diff --recursive image unpacked || fail "the archive holds another image than the layout"
