@@ -1,7 +1,7 @@
 # The image that `make image` builds, by an engine that builds from Dockerfiles: /manager and /agent, and nothing else.
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=v0.1.0 --build-arg COMMIT="$(git rev-parse HEAD)" \
-#     --build-arg DATE="$(git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" .
+#     --build-arg DATE="$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" .
 FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 ARG TARGETOS TARGETARCH
 ARG VERSION=v0.0.0-dev

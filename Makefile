@@ -173,6 +173,7 @@ fmt: $(BIN)/golangci-lint ## Format the code as lint wants it.
 .PHONY: verify-generated
 verify-generated: ## Fail when generated files or go.mod are stale.
 	hack/verify-generated.sh
+	hack/set-version.sh
 	go mod tidy -diff
 	go -C tools/chart mod tidy -diff
 

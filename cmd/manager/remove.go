@@ -43,8 +43,8 @@ manager and agents kept. It works without a manager too, and may be run again.`)
 	flags.StringVar(&o.deployment, "deployment", "herald-manager", "the manager's Deployment")
 	flags.TextVar(&o.addresses, "addresses", removal.Keep,
 		"what becomes of the addresses that Herald gave to Services: Keep leaves them there as if a person had written them, Release takes them away")
-	flags.DurationVar(&o.patience, "patience", 3*time.Minute,
-		"how long agents may take to leave their routers; one whose node is away is not waited for any longer")
+	flags.DurationVar(&o.patience, "patience", 2*time.Minute,
+		"how long managers may take to end, and then agents to leave their routers; one whose node is away is not waited for any longer")
 	flags.StringVar(&o.logFormat, "log-format", string(logging.JSON), "format of the log on standard error: json or text")
 	_ = flags.Parse(args) // It ends the program where it fails.
 	return o

@@ -16,11 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/herald-network/herald/api/v1alpha1"
-	"github.com/herald-network/herald/internal/logkey"
 )
 
 // Addresses says what becomes of the addresses that Herald assigned to Services.
@@ -72,8 +72,8 @@ type Removal struct {
 	Names  Names
 	// Addresses says what becomes of assigned addresses.
 	Addresses Addresses
-	// Patience is how long agents may take to leave their routers. One whose node is away never does: it is not waited for
-	// any longer.
+	// Patience is how long managers may take to end, and then agents to leave their routers. Those whose node is away never do:
+	// they are not waited for any longer.
 	Patience time.Duration
 	Log      logr.Logger
 }
@@ -92,6 +92,7 @@ func (r *Removal) Run(ctx context.Context) error {
 		r.removeAdmission(ctx),
 		r.clearServices(ctx),
 		r.clearPools(ctx),
+		r.clearStatus(ctx),
 		r.removeLeftovers(ctx),
 	)
 }
@@ -116,10 +117,12 @@ func (r *Removal) stopManager(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.awaitPods(ctx, "manager")
+	return r.awaitEnd(ctx, "manager")
 }
 
-func foreground() client.DeleteOption { return client.PropagationPolicy(metav1.DeletePropagationForeground) }
+func foreground() client.DeleteOption {
+	return client.PropagationPolicy(metav1.DeletePropagationForeground)
+}
 
 // isOfOLM reports whether an operator lifecycle manager keeps an object.
 func isOfOLM(object client.Object) bool {
@@ -135,31 +138,29 @@ func (r *Removal) awaitAgents(ctx context.Context) error {
 	if err := r.remove(ctx, agents, foreground()); err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, r.Patience)
-	defer cancel()
-	err := r.awaitPods(waiting, "agent")
-	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		r.Log.Info("Going on without agents that do not end, their nodes may be away", logkey.Reason, err.Error())
-		return nil
-	}
-	return err
+	return r.awaitEnd(ctx, "agent")
 }
 
-// awaitPods returns when there is no pod of a component any more.
-func (r *Removal) awaitPods(ctx context.Context, component string) error {
-	var left int
-	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
-		var pods corev1.PodList
-		if err := r.Client.List(ctx, &pods, client.InNamespace(r.Names.Namespace), labelled(component)); err != nil {
-			return false, fmt.Errorf("list the pods of the %s: %w", component, err)
-		}
-		left = len(pods.Items)
-		return left == 0, nil
+// awaitEnd returns when a component has no pod any more, or the patience is over. A manager that comes back with its node later
+// finds its Deployment gone, brings nothing back, and has no rights for anything else.
+func (r *Removal) awaitEnd(ctx context.Context, component string) error {
+	var pods corev1.PodList
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, pollEvery, r.Patience, true, func(ctx context.Context) (bool, error) {
+		last = r.Client.List(ctx, &pods, client.InNamespace(r.Names.Namespace), labelled(component))
+		return last == nil && len(pods.Items) == 0, nil
 	})
-	if err != nil {
-		return fmt.Errorf("wait for the end of %d pods of the %s: %w", left, component, err)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("wait for the end of the %s: %w", component, ctx.Err())
+	case len(pods.Items) == 0:
+		return fmt.Errorf("list the pods of the %s: %w", component, last)
+	default:
+		r.Log.Info("Going on without pods that do not end, their nodes may be away", "component", component, "pods", len(pods.Items))
+		return nil
 	}
-	return nil
 }
 
 // labelled selects what belongs to a component of Herald.
@@ -198,13 +199,21 @@ func (r *Removal) removeLeftovers(ctx context.Context) error {
 // clearPools takes the finalizers off that hold pools back as long as Services have addresses of them.
 func (r *Removal) clearPools(ctx context.Context) error {
 	r.Log.Info("Letting go of pools")
-	var pools v1alpha1.ExternalIPPoolList
-	if err := r.Client.List(ctx, &pools); err != nil {
-		return ignoreAbsent(fmt.Errorf("list ExternalIPPools: %w", err))
-	}
+	return r.each(ctx, &v1alpha1.ExternalIPPoolList{}, nil, func(pool client.Object) error { return r.clearPool(ctx, pool.GetName()) })
+}
+
+// clearStatus takes the reports off what users wrote, should it stay: nobody is left who keeps them true.
+func (r *Removal) clearStatus(ctx context.Context) error {
+	r.Log.Info("Taking the status off what users wrote")
+	none := client.RawPatch(types.MergePatchType, []byte(`{"status": null}`))
 	var errs []error
-	for i := range pools.Items {
-		errs = append(errs, r.clearPool(ctx, pools.Items[i].Name))
+	for _, list := range []client.ObjectList{&v1alpha1.BGPPeerList{}, &v1alpha1.BGPConfigurationList{}, &v1alpha1.ExternalIPPoolList{}} {
+		errs = append(errs, r.each(ctx, list, nil, func(object client.Object) error {
+			if err := ignoreAbsent(r.Client.Status().Patch(ctx, object, none)); err != nil {
+				return fmt.Errorf("take the status off %T %s: %w", object, object.GetName(), err)
+			}
+			return nil
+		}))
 	}
 	return errors.Join(errs...)
 }
@@ -219,13 +228,18 @@ func (r *Removal) remove(ctx context.Context, object client.Object, options ...c
 
 // removeAll deletes all objects that a list selects.
 func (r *Removal) removeAll(ctx context.Context, list client.ObjectList, which ...client.ListOption) error {
+	return r.each(ctx, list, which, func(object client.Object) error { return r.remove(ctx, object) })
+}
+
+// each calls do for all objects that a list selects, none where the kind is not there, and returns all that went wrong.
+func (r *Removal) each(ctx context.Context, list client.ObjectList, which []client.ListOption, do func(client.Object) error) error {
 	if err := r.Client.List(ctx, list, which...); err != nil {
 		return ignoreAbsent(fmt.Errorf("read a %T: %w", list, err))
 	}
 	var errs []error
 	err := meta.EachListItem(list, func(item runtime.Object) error {
 		if object, ok := item.(client.Object); ok {
-			errs = append(errs, r.remove(ctx, object))
+			errs = append(errs, do(object))
 		}
 		return nil
 	})

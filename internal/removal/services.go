@@ -143,21 +143,25 @@ func mergePatch(object client.Object, fields map[string]any) (client.Patch, erro
 func (r *Removal) clearPool(ctx context.Context, name string) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, pollEvery, settle, true, func(ctx context.Context) (bool, error) {
-		pool := &v1alpha1.ExternalIPPool{}
-		if last = ignoreAbsent(r.Client.Get(ctx, client.ObjectKey{Name: name}, pool)); last != nil {
-			return false, nil
-		}
-		before := pool.DeepCopy()
-		if !controllerutil.RemoveFinalizer(pool, v1alpha1.PoolFinalizer) {
-			return true, nil
-		}
-		// A merge patch has lists as a whole: it must be of the list that was read.
-		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-		last = ignoreAbsent(r.Client.Patch(ctx, pool, patch))
+		last = ignoreAbsent(r.releasePool(ctx, name))
 		return last == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("take the finalizer off ExternalIPPool %q: %w", name, cmp.Or(last, err))
 	}
 	return nil
+}
+
+// releasePool takes the finalizer off a pool, once.
+func (r *Removal) releasePool(ctx context.Context, name string) error {
+	pool := &v1alpha1.ExternalIPPool{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: name}, pool); err != nil {
+		return err
+	}
+	before := pool.DeepCopy()
+	if !controllerutil.RemoveFinalizer(pool, v1alpha1.PoolFinalizer) {
+		return nil
+	}
+	// A merge patch has lists as a whole: it must be of the list that was read.
+	return r.Client.Patch(ctx, pool, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 }

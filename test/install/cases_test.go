@@ -191,7 +191,7 @@ func (r *rack) expectRunning(ctx context.Context, version string) {
 // for an address.
 func (r *rack) expectNoTrace(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(ctx, func() []string { return r.traces(ctx) }, patience, interval).Should(BeEmpty())
+	Eventually(ctx, r.traces, patience, interval).Should(BeEmpty())
 	for _, node := range nodes() {
 		tables, err := r.Exec(ctx, node, "nft", "list", "tables")
 		Expect(err).NotTo(HaveOccurred())
@@ -202,16 +202,20 @@ func (r *rack) expectNoTrace(ctx context.Context) {
 	}
 }
 
-// traces returns the lines of all objects in the cluster, but events, that speak of Herald.
-func (r *rack) traces(ctx context.Context) []string {
-	GinkgoHelper()
+// traces returns the lines of all objects in the cluster, but events, that speak of Herald. It fails for a moment where a kind
+// has just gone.
+func (r *rack) traces(ctx context.Context) ([]string, error) {
 	resources, err := r.Kubectl(ctx, "api-resources", "--verbs=list", "-o", "name")
-	Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		return nil, err
+	}
 	kinds := slices.DeleteFunc(lines(resources), func(kind string) bool {
 		return strings.HasPrefix(kind, "events") || kind == "componentstatuses"
 	})
 	all, err := r.Kubectl(ctx, "get", strings.Join(kinds, ","), "-A", "-o", "yaml")
-	Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		return nil, err
+	}
 	var traces []string
 	name := ""
 	for line := range strings.Lines(all) {
@@ -222,7 +226,7 @@ func (r *rack) traces(ctx context.Context) []string {
 			traces = append(traces, fmt.Sprintf("%s: %s", strings.TrimSpace(name), strings.TrimSpace(line)))
 		}
 	}
-	return traces
+	return traces, nil
 }
 
 // forVersion makes commands that name the present version name another.

@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -40,7 +41,7 @@ func brokenOffCase(r *rack, w way) {
 		r.sh(ctx, fmt.Sprintf("kubectl delete --wait=false -f %sinstall.yaml", manifests))
 		for _, router := range r.routers {
 			// With a graceful restart the routes would stay for two minutes.
-			Eventually(ctx, router.Prefixes, 2*soon, interval).Should(BeEmpty(), router.Host)
+			Eventually(ctx, router.Prefixes, time.Minute, interval).Should(BeEmpty(), router.Host)
 		}
 		r.sh(ctx, fmt.Sprintf(`sed s/--addresses=Keep/--addresses=Release/ %[1]sremove.yaml | kubectl apply -f -
 			kubectl -n herald-removal wait --for=condition=complete job/herald-removal --timeout=5m

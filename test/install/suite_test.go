@@ -28,7 +28,7 @@ func TestInstallation(t *testing.T) {
 // Versions that are installed: present is what the manifests of this checkout name, and next is the same with another name.
 const (
 	present = "v0.1.0"
-	next    = "v0.2.0"
+	next    = "v99.0.0"
 )
 
 // way is a way of installing Herald.

@@ -22,27 +22,32 @@ func (c *Clients) DaemonSet(namespace, name string) *DaemonSet {
 	return &DaemonSet{clients: c, namespace: namespace, name: name}
 }
 
-// refusedPeriod is how often is asked again where the API server refuses to say.
-const refusedPeriod = 100 * time.Millisecond
+const (
+	// refusedPeriod is how often is asked again where the API server refuses to say.
+	refusedPeriod = 100 * time.Millisecond
+	// refusedRecently is how long ago the last refusal may be for it to hold.
+	refusedRecently = 5 * refusedPeriod
+)
 
 // HasLeft reports whether the DaemonSet has given up a node with these labels for good: because it is gone or being
 // deleted, selects other nodes, or because the agent's own credentials or rights were revoked. An error means that it is not
 // known. Labels that are not known, nil, are taken to be selected.
 //
 // Whoever deletes everything at once may take the agent's rights away before its DaemonSet and its ServiceAccount. An API
-// server that has just started may miss rights for a moment, too: they are revoked if they are missing until the context ends.
+// server that has just started may miss rights for a moment, too: they are revoked if it says so until the context ends.
 func (d *DaemonSet) HasLeft(ctx context.Context, node map[string]string) (bool, error) {
-	var hasLeft, refused bool
+	var hasLeft bool
+	var refused time.Time
 	err := wait.PollUntilContextCancel(ctx, refusedPeriod, true, func(ctx context.Context) (bool, error) {
-		left, err := d.hasLeft(ctx, node)
-		if apierrors.IsForbidden(err) {
-			refused = true
-			return false, nil
+		var err error
+		hasLeft, err = d.hasLeft(ctx, node)
+		isRefused := apierrors.IsForbidden(err)
+		if isRefused {
+			refused, err = time.Now(), nil
 		}
-		hasLeft = left
-		return true, err
+		return !isRefused, err
 	})
-	if refused && ctx.Err() != nil {
+	if ctx.Err() != nil && time.Since(refused) < refusedRecently {
 		return true, nil
 	}
 	return hasLeft, err

@@ -79,6 +79,28 @@ func TestARightThatIsMissingForAMomentIsNotRevoked(t *testing.T) {
 	g.Expect(left).To(BeFalse())
 }
 
+// One that goes away after it has refused knows nothing.
+func TestARightThatNobodyRefusesAnyMoreIsNotRevoked(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) < 3 {
+			answer(g, w, http.StatusForbidden, appsv1.DaemonSet{})
+			return
+		}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	clients, err := kube.NewClients(&rest.Config{Host: server.URL})
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	left, err := clients.DaemonSet("herald-system", "herald-agent").HasLeft(ctx, nil)
+	g.Expect(err).To(MatchError(context.DeadlineExceeded))
+	g.Expect(left).To(BeFalse())
+}
+
 func TestHasLeftIsUnknownWhereNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -102,6 +102,25 @@ const status = `{"status": {
     {"type": "example.com/Other", "status": "True", "reason": "Theirs", "lastTransitionTime": "2026-11-01T00:00:00Z", "message": "stays"}
   ]}}`
 
+// lost are pods that never end, since their node is away.
+const lost = `
+apiVersion: v1
+kind: Pod
+metadata:
+  name: manager
+  namespace: herald-system
+  labels: {app.kubernetes.io/name: herald, app.kubernetes.io/component: manager}
+spec: {nodeName: gone, containers: [{name: manager, image: herald}]}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: agent
+  namespace: herald-system
+  labels: {app.kubernetes.io/name: herald, app.kubernetes.io/component: agent}
+spec: {nodeName: gone, containers: [{name: agent, image: herald}]}
+`
+
 // webhooks has Herald's own name and, like what OLM makes of a webhook, judges every update; nobody answers.
 const webhooks = `
 apiVersion: admissionregistration.k8s.io/v1
@@ -135,6 +154,8 @@ func installed(t *testing.T) cluster {
 	c.server.MustKubectl(t, strings.Join(policies.Manifests(namespace), "\n---\n"), "apply", "-f", "-")
 	c.server.MustKubectl(t, world, "apply", "-f", "-")
 	c.kubectl("patch", "service", "balanced", "--subresource=status", "--type=merge", "-p", status)
+	c.kubectl("patch", "bgppeer", "tor", "--subresource=status", "--type=merge", "-p", `{"status": {"nodes": {"desired": 3, "established": 3, "ready": "3/3"}}}`)
+	c.server.MustKubectl(t, lost, "apply", "-f", "-")
 	c.server.MustKubectl(t, webhooks, "apply", "-f", "-")
 	return c
 }
@@ -148,12 +169,13 @@ func (c cluster) remove(addresses removal.Addresses) error {
 	c.Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	c.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	config := rest.CopyConfig(c.server.Config)
+	config.QPS = -1
 	config.Impersonate.UserName = "system:serviceaccount:herald-removal:herald-removal"
 	config.Impersonate.Groups = []string{"system:serviceaccounts", "system:authenticated"}
 	reader, err := client.New(config, client.Options{Scheme: scheme})
 	c.Expect(err).NotTo(HaveOccurred())
 	r := removal.Removal{
-		Client: reader, Addresses: addresses, Patience: 2 * time.Second, Log: testr.New(c.t),
+		Client: reader, Addresses: addresses, Patience: time.Second, Log: testr.New(c.t),
 		Names: removal.Names{
 			Namespace: namespace, Manager: "herald-manager", Agent: "herald-agent", Webhooks: "herald-admission",
 			WebhookSecret: "herald-webhook-server", SecretsRole: "herald-agent-secrets",
@@ -164,8 +186,10 @@ func (c cluster) remove(addresses removal.Addresses) error {
 
 // exists lists objects that are there and are not on their way out.
 func (c cluster) exists(what ...string) string {
-	return c.kubectl(append([]string{"get", "-A", "--ignore-not-found", "-o",
-		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}`}, what...)...)
+	return c.kubectl(append([]string{
+		"get", "-A", "--ignore-not-found", "-o",
+		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}`,
+	}, what...)...)
 }
 
 func (c cluster) get(object, path string) string {
@@ -182,6 +206,7 @@ func (c cluster) expectNoTrace() {
 	c.Expect(c.exists("leases", "--field-selector", "metadata.namespace="+namespace)).To(BeEmpty())
 	c.Expect(c.exists("secrets", "--field-selector", "metadata.namespace="+namespace)).To(Equal("tor "), "a password is not Herald's")
 	c.Expect(c.exists("bgppeers,externalippools")).To(Equal("tor public "), "what a person wrote stays as long as its kind does")
+	c.Expect(c.get("bgppeer/tor", ".status")).To(BeEmpty(), "nobody keeps it true")
 	c.Expect(c.get("externalippool/public", ".metadata.finalizers")).To(Equal(`["example.com/other"]`))
 	c.Expect(c.get("service/external", ".metadata.annotations")).NotTo(ContainSubstring("herald.network/assigned\""))
 	c.Expect(c.get("service/external", ".metadata.annotations")).To(ContainSubstring("assign-external-ip"), "a person's wish is not Herald's")
