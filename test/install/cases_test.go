@@ -167,6 +167,17 @@ func (r *rack) addresses(ctx context.Context) []string {
 	return urls
 }
 
+// expectNoAddresses expects that the Services of the world have no address for the outside.
+func (r *rack) expectNoAddresses(ctx context.Context) {
+	GinkgoHelper()
+	for _, name := range []string{"local", "anywhere"} {
+		var service corev1.Service
+		Expect(r.api.Get(ctx, client.ObjectKey{Namespace: "default", Name: name}, &service)).To(Succeed())
+		Expect(service.Spec.ExternalIPs).To(BeEmpty(), name)
+		Expect(service.Status.LoadBalancer.Ingress).To(BeEmpty(), name)
+	}
+}
+
 // expectRunning waits until managers and agents of a version run, and nothing of any other.
 func (r *rack) expectRunning(ctx context.Context, version string) {
 	GinkgoHelper()

@@ -2,10 +2,14 @@ package install
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/herald-network/herald/test/lab/pki"
 )
 
 // withHelm is the installation by Helm.
@@ -75,4 +79,37 @@ func helmCases(r *rack, w way) {
 		r.sh(ctx, strings.Join(commands("docs/removing.md", w.section), "\n"))
 		r.expectNoTrace(ctx)
 	})
+	It("shows a certificate that somebody else made, and takes everything along that it is told to", func(ctx SpecContext) {
+		authority, err := pki.NewAuthority("somebody else")
+		Expect(err).NotTo(HaveOccurred())
+		pair, err := authority.Server("herald-webhook", []string{"herald-webhook.herald-system.svc"}, nil)
+		Expect(err).NotTo(HaveOccurred())
+		r.sh(ctx, "kubectl delete services local anywhere --ignore-not-found")
+		installation := commands("README.md", w.section)
+		r.sh(ctx, strings.Join(installation[:2], "\n"))
+		Expect(r.Apply(ctx, certificate("own", pair))).To(Succeed())
+		bundle := base64.StdEncoding.EncodeToString(authority.CertPEM)
+		r.sh(ctx, installation[2]+" --set webhook.certificates=Mounted,webhook.secretName=own --set-string webhook.caBundle="+bundle)
+		r.expectRunning(ctx, present)
+		Expect(r.Apply(ctx, world)).To(Succeed(), "the API server asks the webhooks")
+		Expect(r.Kubectl(ctx, "--namespace", "herald-system", "get", "secrets", "-o", "name")).NotTo(ContainSubstring("herald-webhook-server"))
+
+		r.sh(ctx, commands("docs/install.md", "Upgrading with Helm")[0]+" --set crds.keep=false,removal.addresses=Release")
+		r.expectRunning(ctx, present)
+		r.expectAnswers(ctx, r.addresses(ctx))
+		removal := commands("docs/removing.md", w.section)
+		r.sh(ctx, removal[0])
+		for _, router := range r.routers {
+			Eventually(ctx, router.Prefixes, soon, interval).Should(BeEmpty(), router.Host)
+		}
+		r.expectNoAddresses(ctx)
+		r.sh(ctx, removal[2])
+		r.expectNoTrace(ctx)
+	})
+}
+
+// certificate returns the manifest of a Secret with a certificate and its key, in Herald's namespace.
+func certificate(name string, pair pki.Pair) string {
+	return fmt.Sprintf(`{"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": %q, "namespace": "herald-system"},
+		"stringData": {"tls.crt": %q, "tls.key": %q}}`, name, pair.Cert, pair.Key)
 }

@@ -7,8 +7,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // withKubectl is the installation by kubectl.
@@ -47,11 +45,6 @@ func brokenOffCase(r *rack, w way) {
 			kubectl -n herald-removal wait --for=condition=complete job/herald-removal --timeout=5m
 			kubectl delete --ignore-not-found -f %[1]sinstall.yaml -f %[1]sremove.yaml`, manifests))
 		r.expectNoTrace(ctx)
-		for _, name := range []string{"local", "anywhere"} {
-			var service corev1.Service
-			Expect(r.api.Get(ctx, client.ObjectKey{Namespace: "default", Name: name}, &service)).To(Succeed())
-			Expect(service.Spec.ExternalIPs).To(BeEmpty(), name)
-			Expect(service.Status.LoadBalancer.Ingress).To(BeEmpty(), name)
-		}
+		r.expectNoAddresses(ctx)
 	})
 }
