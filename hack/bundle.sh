@@ -11,6 +11,6 @@ while (($# > 1)) && [[ $1 == --* ]]; do
 	flags+=("$1" "$2")
 	shift 2
 done
-out=$(realpath "${1:-.}")
+out=$(realpath -m "${1:-.}")
 go -C tools tool kustomize build "$PWD/config/default" |
 	go -C tools/olm run ./bundle -root "$PWD" -out "$out" "${flags[@]}"
