@@ -67,6 +67,12 @@ lab-parts: lab ## Install and build what labs are made of: Debian packages, etcd
 	$(BIN)/lab packages
 	$(BIN)/lab control-plane
 
+# Built from their own module, with Go's cache: the second time takes seconds. hack/catalog.sh builds opm.
+.PHONY: olm-parts
+olm-parts: ## Build the Operator Lifecycle Manager itself, with which test-olm installs the bundle (4 min the first time).
+	go -C test/olm build -o $(BIN)/olm github.com/operator-framework/operator-lifecycle-manager/cmd/olm
+	go -C test/olm build -o $(BIN)/olm-catalog github.com/operator-framework/operator-lifecycle-manager/cmd/catalog
+
 .PHONY: chart
 chart: $(BIN)/helm ## Pack the Helm chart as dist/herald-VERSION.tgz.
 	hack/chart.sh $(BIN)/helm $(VERSION) $(DIST)
@@ -126,7 +132,7 @@ test-netns: lab-parts ## Test what an agent does to its node's network, in netwo
 
 # Racks spend their time waiting for routers: two run beside each other.
 .PHONY: test-racks
-test-racks: lab-parts $(BIN)/helm ## Run all tests in racks: end to end, interoperability, installation.
+test-racks: lab-parts olm-parts $(BIN)/helm ## Run all tests in racks: end to end, interoperability, installation.
 	HERALD_LAB_BIN=$(BIN)/lab go test -p 2 -count 1 -timeout 30m -v ./test/e2e/... ./test/interop/... ./test/install/...
 
 .PHONY: test-e2e
@@ -138,8 +144,12 @@ test-interop: lab-parts ## Run the interoperability matrix and the routers' docu
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 15m -count 1 -v ./test/interop/...
 
 .PHONY: test-install
-test-install: lab-parts $(BIN)/helm ## Install, upgrade, downgrade and remove Herald in every way that README.md says.
+test-install: lab-parts olm-parts $(BIN)/helm ## Install, upgrade, downgrade and remove Herald in every way that README.md says.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install/... -ginkgo.v $(if $(CI),-ginkgo.no-color)
+
+.PHONY: test-olm
+test-olm: lab-parts olm-parts ## Install the OLM bundle with OLM itself, upgrade and remove it.
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install -ginkgo.v -ginkgo.focus 'Installed with OLM' $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
 test-routers: lab-parts ## Run the BGP and BFD adapters' tests against a real BIRD and a real FRR (Debian's bird2 and frr).

@@ -88,23 +88,9 @@ func installationCases(r *rack, w way, objects map[string]map[string]string) {
 		objects[w.section] = r.installed(ctx)
 	})
 
-	It("passes the tour", func(ctx SpecContext) {
-		page, err := r.Run(ctx, "tour")
-		AddReportEntry("tour", page, ReportEntryVisibilityFailureOrVerbose)
-		Expect(err).NotTo(HaveOccurred())
-		r.sh(ctx, "kubectl delete services,deployments -l app=nginx --wait; kubectl delete service nginx --ignore-not-found; "+
-			"kubectl delete externalippools,bgpconfigurations,bgppeers --all")
-	})
+	It("passes the tour", func(ctx SpecContext) { r.tour(ctx) })
 
-	It("serves Services", func(ctx SpecContext) {
-		Expect(r.Apply(ctx, world)).To(Succeed())
-		for _, block := range []string{clusterBlock, balancerBlock} {
-			r.expectRoute(ctx, block)
-		}
-		urls = r.addresses(ctx)
-		Expect(urls).To(HaveLen(2))
-		r.expectAnswers(ctx, urls)
-	})
+	It("serves Services", func(ctx SpecContext) { urls = r.serve(ctx) })
 
 	for _, version := range []string{next, present} {
 		It("loses no request and no route while it is made "+version, func(ctx SpecContext) {
@@ -130,6 +116,29 @@ func installationCases(r *rack, w way, objects map[string]map[string]string) {
 	if w.more != nil {
 		w.more(r, w)
 	}
+}
+
+// tour takes the tour, and removes what it leaves.
+func (r *rack) tour(ctx context.Context) {
+	GinkgoHelper()
+	page, err := r.Run(ctx, "tour")
+	AddReportEntry("tour", page, ReportEntryVisibilityFailureOrVerbose)
+	Expect(err).NotTo(HaveOccurred())
+	r.sh(ctx, "kubectl delete services,deployments -l app=nginx --wait; kubectl delete service nginx --ignore-not-found; "+
+		"kubectl delete externalippools,bgpconfigurations,bgppeers --all")
+}
+
+// serve brings the world up, and returns the URLs of its Services' addresses once they answer.
+func (r *rack) serve(ctx context.Context) []string {
+	GinkgoHelper()
+	Expect(r.Apply(ctx, world)).To(Succeed())
+	for _, block := range []string{clusterBlock, balancerBlock} {
+		r.expectRoute(ctx, block)
+	}
+	urls := r.addresses(ctx)
+	Expect(urls).To(HaveLen(2))
+	r.expectAnswers(ctx, urls)
+	return urls
 }
 
 // expectAnswers waits until the client outside gets answers from all URLs, through every router and every node.
