@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,24 +20,19 @@ import (
 
 const root = "../../.."
 
-// rendering returns what installs Herald without OLM, one document per object.
+// rendering returns what installs Herald without OLM, as hack/bundle.sh has it.
 func rendering(t *testing.T) string {
 	t.Helper()
-	var documents []string
-	for _, pattern := range []string{"default/namespace", "crd/bases/*", "rbac/[amp]*", "webhook/[ms]*", "manager/[^k]*"} {
-		files, err := filepath.Glob(filepath.Join(root, "config", pattern+".yaml"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			documents = append(documents, strings.TrimPrefix(string(text), "---\n"))
-		}
+	config, err := filepath.Abs(filepath.Join(root, "config", "default"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return strings.Join(documents, "\n---\n")
+	kustomize := exec.CommandContext(t.Context(), "go", "-C", filepath.Join(root, "tools"), "tool", "kustomize", "build", config)
+	rendered, err := kustomize.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(rendered)
 }
 
 // made returns the files of a bundle.
@@ -277,7 +273,7 @@ func TestNothingGetsLost(t *testing.T) {
 		},
 		"rights of a stranger": {
 			change: func(s string) string {
-				return strings.ReplaceAll(s, "{kind: ServiceAccount, name: herald-agent,", "{kind: ServiceAccount, name: stranger,")
+				return strings.ReplaceAll(s, "- kind: ServiceAccount\n  name: herald-agent\n", "- kind: ServiceAccount\n  name: stranger\n")
 			},
 			want: "ServiceAccount stranger is none of the ServiceAccounts that are installed",
 		},
