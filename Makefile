@@ -4,7 +4,7 @@ SHELL := /usr/bin/env bash -o pipefail
 .DEFAULT_GOAL := help
 
 # The tree's version is where a user finds it who installs from the tree.
-VERSION ?= $(shell sed -n 's/^  newTag: //p' config/version/kustomization.yaml)-dev
+VERSION ?= $(shell sed -n '/^  newTag: /{s///p;q}' config/version/kustomization.yaml)-dev
 # Whole, since how long an abbreviation is differs from clone to clone; and the commit's date, so that it makes the same binary
 # on any day.
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -46,13 +46,15 @@ image: ## Build the container image as an OCI layout, dist/image, and the list o
 	go -C tools run ./image build --checkout $(CURDIR) --version $(VERSION) --commit $(COMMIT) --date $(DATE) \
 	  --out $(abspath $(DIST))/image --sbom $(abspath $(DIST))/sbom.cdx.json
 
-.PHONY: manifests $(DIST)/install.yaml $(DIST)/remove.yaml
-manifests: $(DIST)/install.yaml $(DIST)/remove.yaml ## Write the manifests that install VERSION, and that remove it, to dist/.
+MANIFESTS = $(DIST)/install.yaml $(DIST)/remove.yaml $(DIST)/olm.yaml
+.PHONY: manifests $(MANIFESTS)
+manifests: $(MANIFESTS) ## Write the manifests that install VERSION, without OLM and with it, and that remove it, to dist/.
 $(DIST)/install.yaml: BASE = default
 $(DIST)/remove.yaml: BASE = removal
-$(DIST)/install.yaml $(DIST)/remove.yaml:
-	mkdir -p $(DIST)
-	hack/manifest.sh '$(VERSION)' $(BASE) >$@
+$(DIST)/olm.yaml: BASE = subscription
+$(MANIFESTS):
+	mkdir -p '$(DIST)'
+	hack/manifest.sh '$(VERSION)' $(BASE) >'$@'
 
 .PHONY: release
 release: ## Make everything that a release of VERSION publishes, in dist/ (docs/release.md).

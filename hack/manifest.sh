@@ -10,5 +10,5 @@ trap 'rm -rf "$config"' EXIT
 cp -R config/. "$config"
 
 kustomize=$(go -C tools tool -n kustomize)
-(cd "$config/version" && "$kustomize" edit set image "ghcr.io/herald-network/herald:$1")
+(cd "$config/version" && "$kustomize" edit set image ghcr.io/herald-network/herald{,-catalog}:"$1")
 "$kustomize" build "$config/$2"

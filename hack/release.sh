@@ -22,7 +22,7 @@ changes=$(git status --porcelain)
 	echo "$changes" >&2
 	exit 1
 }
-tree=$(sed -n 's/^  newTag: //p' config/version/kustomization.yaml)
+tree=$(sed -n '/^  newTag: /{s///p;q}' config/version/kustomization.yaml)
 [[ $version == "$tree" ]] ||
 	echo "Warning: config/version/kustomization.yaml says $tree: kubectl apply -k of this commit installs that, not $version" >&2
 
@@ -51,8 +51,8 @@ pack "$out/herald-$version-image.tar" "$out/image" blobs index.json oci-layout
 artifacts+=("herald-$version-image.tar" sbom.cdx.json)
 
 # The manifests for kubectl apply.
-have "$out/install.yaml" "$out/remove.yaml"
-artifacts+=(install.yaml remove.yaml)
+have manifests
+artifacts+=(install.yaml remove.yaml olm.yaml)
 
 # The Helm chart, whose version has no v.
 have chart

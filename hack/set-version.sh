@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 decides=config/version/kustomization.yaml
 follow=(README.md docs/install.md docs/removing.md test/install/suite_test.go)
-tree=$(sed -n 's/^  newTag: //p' "$decides")
+tree=$(sed -n '/^  newTag: /{s///p;q}' "$decides")
 
 if [[ $# == 1 ]]; then
 	old=${tree#v} new=${1#v}
@@ -20,6 +20,6 @@ for file in "${follow[@]}"; do
 	# Versions as a release is found by, or as an agent reports itself.
 	while IFS=: read -r line version; do
 		[[ $version == "$tree" ]] || { echo "$file:$line says $version, the tree is $tree"; stale=1; }
-	done < <(grep -noE 'download/v[^/]+|agentVersion}.=v[^ ]+|present = "v[^"]+' "$file" | sed -E 's/:.*(v[0-9].*)/:\1/')
+	done < <(grep -noE 'download/v[^/]+|agentVersion}.=v[^ ]+|version/herald\.v[^ ]+|present = "v[^"]+' "$file" | sed -E 's/:.*(v[0-9].*)/:\1/')
 done
 ((stale == 0)) || { echo "Versions change by hack/set-version.sh VERSION."; exit 1; }

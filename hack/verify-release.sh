@@ -42,6 +42,7 @@ for manifest in install.yaml remove.yaml; do
 	[[ $(grep -oE 'ghcr\.io/[^ ]+' $manifest | sort -u) == "ghcr.io/herald-network/herald:$version" ]] ||
 		fail "$manifest names other images than $version's: $(grep -oE 'ghcr\.io/[^ ]+' $manifest)"
 done
+grep -qF "image: ghcr.io/herald-network/herald-catalog:$version" olm.yaml || fail "olm.yaml does not name the catalog of $version"
 tar --extract --file "herald-${version#v}.tgz" --to-stdout herald/Chart.yaml | grep -xqF "appVersion: $version" ||
 	fail "the chart is not of $version"
 digest=$(grep -oE 'sha256:[0-9a-f]{64}' image/index.json)

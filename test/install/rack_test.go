@@ -108,7 +108,7 @@ func (r *rack) release(ctx context.Context, version string) string {
 	GinkgoHelper()
 	directory := filepath.Join(r.dist, version)
 	Expect(os.MkdirAll(directory, 0o755)).To(Succeed())
-	r.make(ctx, version, directory, filepath.Join(directory, "install.yaml"), filepath.Join(directory, "remove.yaml"), "chart")
+	r.make(ctx, version, directory, "manifests", "chart")
 	return directory
 }
 

@@ -50,7 +50,7 @@ type rig struct {
 func newCluster(t *testing.T) *apiserver.Server {
 	t.Helper()
 	server := apiserver.Start(t)
-	for _, file := range []string{"default/namespace.yaml", "rbac/agent.yaml"} {
+	for _, file := range []string{"namespace/namespace.yaml", "rbac/agent.yaml"} {
 		server.MustKubectl(t, "", "apply", "-f", filepath.Join(server.Root, "config", file))
 	}
 	server.MustKubectl(t, nodeManifest, "apply", "-f", "-")

@@ -67,7 +67,7 @@ func newRack(t *testing.T) *rack {
 	r.SetDefaultEventuallyTimeout(time.Minute)
 	r.SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	server := apiserver.Start(t)
-	for _, file := range []string{"default/namespace.yaml", "rbac/manager.yaml", "rbac/agent.yaml", "manager/deployment.yaml"} {
+	for _, file := range []string{"namespace/namespace.yaml", "rbac/manager.yaml", "rbac/agent.yaml", "manager/deployment.yaml"} {
 		server.MustKubectl(t, "", "apply", "-f", filepath.Join(server.Root, "config", file))
 	}
 	for _, manifest := range []string{blocks, pool} {

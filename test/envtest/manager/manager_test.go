@@ -33,7 +33,7 @@ func newCluster(t *testing.T) *apiserver.Server {
 	t.Helper()
 	server := apiserver.Start(t)
 	for _, file := range []string{
-		"default/namespace.yaml", "rbac/manager.yaml", "rbac/agent.yaml", "rbac/metrics.yaml", "manager/deployment.yaml",
+		"namespace/namespace.yaml", "rbac/manager.yaml", "rbac/agent.yaml", "rbac/metrics.yaml", "manager/deployment.yaml",
 	} {
 		server.MustKubectl(t, "", "apply", "-f", filepath.Join(server.Root, "config", file))
 	}
