@@ -37,14 +37,26 @@ const (
 	serviceOfWebhooks = "herald-manager-service"
 )
 
-// catalogs makes a bundle of each version, and a catalog with those that there are by then.
+// catalogs makes a bundle of each version, and a catalog of it, as a release does.
 func (m *lifecycle) catalogs(ctx context.Context) {
 	GinkgoHelper()
 	m.hack(ctx, "bundle.sh", "--version", present, filepath.Join(m.scratch, "bundles", present))
 	m.hack(ctx, "bundle.sh", "--version", next, "--replaces", present, filepath.Join(m.scratch, "bundles", next))
-	first, second := filepath.Join(m.scratch, "bundles", present, "bundle"), filepath.Join(m.scratch, "bundles", next, "bundle")
-	m.hack(ctx, "catalog.sh", filepath.Join(m.scratch, present), first)
-	m.hack(ctx, "catalog.sh", filepath.Join(m.scratch, next), first, second)
+	for _, version := range []string{present, next} {
+		m.hack(ctx, "catalog.sh", filepath.Join(m.scratch, version), filepath.Join(m.scratch, "bundles", version, "bundle"))
+	}
+}
+
+// published makes the files of a version's release, with a catalog that is served here and not by a pod.
+func (m *lifecycle) published(ctx context.Context, version string) {
+	GinkgoHelper()
+	file := filepath.Join(m.r.release(ctx, version), "olm.yaml")
+	text, err := os.ReadFile(file)
+	Expect(err).NotTo(HaveOccurred())
+	image := "image: ghcr.io/herald-network/herald-catalog:" + version
+	Expect(string(text)).To(ContainSubstring(image))
+	text = []byte(strings.Replace(string(text), image, "address: "+registryAddress, 1))
+	Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
 }
 
 func (m *lifecycle) hack(ctx context.Context, script string, args ...string) {
@@ -131,13 +143,31 @@ func (m *lifecycle) dumpIfFailed(ctx context.Context) {
 	}
 }
 
-// expectSucceeded waits until the ClusterServiceVersion of a version has succeeded, and is the only one.
+// versions returns a line for each ClusterServiceVersion.
+func (m *lifecycle) versions(ctx context.Context) (string, error) {
+	return m.r.Kubectl(ctx, "-n", "herald-system", "get", "clusterserviceversions", "-o",
+		`jsonpath={range .items[*]}{.metadata.name} {.status.phase} {.status.reason}{"\n"}{end}`)
+}
+
+// succeeded are the lines where a version has succeeded and is the only one.
+func succeeded(version string) string { return "herald." + version + " Succeeded InstallSucceeded\n" }
+
 func (m *lifecycle) expectSucceeded(ctx context.Context, version string) {
 	GinkgoHelper()
-	Eventually(ctx, func() (string, error) {
-		return m.r.Kubectl(ctx, "-n", "herald-system", "get", "clusterserviceversions", "-o",
-			`jsonpath={range .items[*]}{.metadata.name} {.status.phase} {.status.reason}{"\n"}{end}`)
-	}, patience, interval).Should(Equal("herald." + version + " Succeeded InstallSucceeded\n"))
+	Eventually(m.versions, patience, interval).WithContext(ctx).Should(Equal(succeeded(version)))
+}
+
+// refusal is a part of what the webhooks say to a mistake.
+const refusal = `peerIP must be the address of a router, but it is the InternalIP of the node "node-2"`
+
+// mistake makes one, and returns the answer, and whether it passed.
+func (r *rack) mistake(ctx context.Context) (answer string, passed bool) {
+	return r.Say(ctx, `
+apiVersion: herald.network/v1alpha1
+kind: BGPPeer
+metadata: {name: oops}
+spec: {peerIP: 192.168.1.12, asNumber: 64512}
+`, "apply", "--dry-run=server", "-f", "-")
 }
 
 // policyOwners returns who owns Herald's policies, by their names.
@@ -164,20 +194,16 @@ var _ = Describe("Installed with OLM", Ordered, func() {
 		m.scratch = GinkgoT().TempDir()
 		m.catalogs(ctx)
 		r.up(ctx)
-		r.release(ctx, present)
+		m.published(ctx, present)
+		m.published(ctx, next)
 		m.up(ctx)
 	})
 	JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx); m.dumpIfFailed(ctx) })
 
-	It("runs after the commands that docs/install.md says", func(ctx SpecContext) {
-		r.sh(ctx, r.documented("docs/install.md", "The namespace"))
-		Expect(r.Apply(ctx, fmt.Sprintf(`
-apiVersion: operators.coreos.com/v1alpha1
-kind: CatalogSource
-metadata: {name: herald, namespace: herald-system}
-spec: {sourceType: grpc, address: %q}
-`, registryAddress))).To(Succeed())
-		r.sh(ctx, r.documented("docs/install.md", "OLM"))
+	It("runs after the commands that README.md says", func(ctx SpecContext) {
+		commands := r.documented("README.md", "With OLM")
+		Expect(lines(commands)).To(HaveLen(3), "an installation takes three lines")
+		r.sh(ctx, commands)
 		m.expectSucceeded(ctx, present)
 		r.expectRunning(ctx, present)
 	})
@@ -196,14 +222,9 @@ spec: {sourceType: grpc, address: %q}
 		own := r.api.Get(ctx, client.ObjectKey{Namespace: "herald-system", Name: "herald-webhook-server"}, &corev1.Secret{})
 		Expect(apierrors.IsNotFound(own)).To(BeTrue(), "the manager made a certificate of its own: %v", own)
 
-		output, ok := r.Say(ctx, `
-apiVersion: herald.network/v1alpha1
-kind: BGPPeer
-metadata: {name: oops}
-spec: {peerIP: 192.168.1.12, asNumber: 64512}
-`, "apply", "-f", "-")
-		Expect(ok).To(BeFalse())
-		Expect(output).To(ContainSubstring(`peerIP must be the address of a router, but it is the InternalIP of the node "node-2"`))
+		answer, passed := r.mistake(ctx)
+		Expect(passed).To(BeFalse())
+		Expect(answer).To(ContainSubstring(refusal))
 	})
 
 	It("gives rights where they are needed and nowhere else", func(ctx SpecContext) {
@@ -227,13 +248,34 @@ spec: {peerIP: 192.168.1.12, asNumber: 64512}
 
 	It("serves Services", func(ctx SpecContext) { urls = r.serve(ctx) })
 
-	It("loses no request and no route while OLM replaces it by the next version", func(ctx SpecContext) {
+	It("loses no request and no route, and lets no mistake pass, while OLM replaces it by the next version", func(ctx SpecContext) {
 		owners := r.policyOwners(ctx)
 		Expect(owners).To(HaveLen(3))
 		expectUntouched, expectAllAnswered := r.watchRoutes(), r.sendTraffic(ctx, rate, urls...)
 		m.serve(next)
-		m.expectSucceeded(ctx, next)
+		upgraded := make(chan struct{})
+		go func() {
+			defer GinkgoRecover()
+			defer close(upgraded)
+			r.sh(ctx, forVersion(r.documented("docs/install.md", "Upgrading with OLM"), next))
+		}()
+		answers := map[string]int{}
+		Eventually(ctx, func(g Gomega) {
+			answer, passed := r.mistake(ctx)
+			if passed {
+				StopTrying("a mistake passed: " + answer).Now()
+			}
+			answers[answer]++
+			// OLM reuses the certificate of the version before, loses it with that version, and then makes another.
+			var certificate corev1.Secret
+			g.Expect(r.api.Get(ctx, client.ObjectKey{Namespace: "herald-system", Name: serviceOfWebhooks + "-cert"}, &certificate)).To(Succeed())
+			g.Expect(certificate.OwnerReferences).To(ConsistOf(HaveField("Name", "herald."+next)))
+			g.Expect(m.versions(ctx)).To(Equal(succeeded(next)))
+			g.Expect(answer).To(ContainSubstring(refusal))
+		}, patience, interval).Should(Succeed())
+		Eventually(ctx, upgraded, patience).Should(BeClosed())
 		r.expectRunning(ctx, next)
+		AddReportEntry("answers to a mistake", answers)
 		AddReportEntry("requests answered", expectAllAnswered())
 		expectUntouched()
 		Expect(r.addresses(ctx)).To(Equal(urls), "addresses of Services")
