@@ -151,7 +151,7 @@ test-install: lab-parts olm-parts $(BIN)/helm ## Install, upgrade, downgrade and
 
 .PHONY: test-olm
 test-olm: lab-parts olm-parts ## Install the OLM bundle with OLM itself, upgrade and remove it.
-	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install -ginkgo.v -ginkgo.focus 'Installed with OLM' $(if $(CI),-ginkgo.no-color)
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install -ginkgo.v -ginkgo.focus 'With OLM' $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
 test-routers: lab-parts ## Run the BGP and BFD adapters' tests against a real BIRD and a real FRR (Debian's bird2 and frr).

@@ -184,13 +184,15 @@ func (r *rack) policyOwners(ctx context.Context) map[string]string {
 	return owners
 }
 
-var _ = Describe("Installed with OLM", Ordered, func() {
-	r := &rack{}
+// withOLM is the installation by OLM, which upgrades in its own way, and does not downgrade.
+const withOLM = "With OLM"
+
+// olmCases take an installation by OLM through its life.
+func olmCases(r *rack, objects map[string]map[string]string) {
 	m := &lifecycle{r: r}
 	var urls []string
 
 	BeforeAll(func(ctx SpecContext) {
-		r.build(ctx)
 		m.scratch = GinkgoT().TempDir()
 		m.catalogs(ctx)
 		r.up(ctx)
@@ -201,11 +203,12 @@ var _ = Describe("Installed with OLM", Ordered, func() {
 	JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx); m.dumpIfFailed(ctx) })
 
 	It("runs after the commands that README.md says", func(ctx SpecContext) {
-		commands := r.documented("README.md", "With OLM")
+		commands := r.documented("README.md", withOLM)
 		Expect(lines(commands)).To(HaveLen(3), "an installation takes three lines")
 		r.sh(ctx, commands)
 		m.expectSucceeded(ctx, present)
 		r.expectRunning(ctx, present)
+		objects[withOLM] = r.installed(ctx)
 	})
 
 	It("has its webhooks served with OLM's certificate", func(ctx SpecContext) {
@@ -313,4 +316,4 @@ var _ = Describe("Installed with OLM", Ordered, func() {
 		r.expectNoTrace(ctx)
 		Expect(r.addresses(ctx)).To(Equal(before), "Services keep their addresses")
 	})
-})
+}

@@ -43,7 +43,7 @@ type way struct {
 	more func(r *rack, w way)
 }
 
-// ways are all ways, in the order of README.md.
+// ways are those ways that anybody can go without more than a cluster, in the order of README.md; withOLM comes after them.
 func ways() []way { return []way{withKubectl(), withHelm()} }
 
 var _ = Describe("Installed", Ordered, ContinueOnFailure, func() {
@@ -57,5 +57,6 @@ var _ = Describe("Installed", Ordered, ContinueOnFailure, func() {
 			installationCases(r, w, objects)
 		})
 	}
+	Context(withOLM, Ordered, func() { olmCases(r, objects) })
 	sameCases(objects)
 })
