@@ -75,9 +75,10 @@ func (r *rack) program(ctx context.Context, version string) {
 // up starts a rack without Herald, which takes the images of all versions.
 func (r *rack) up(ctx context.Context) {
 	GinkgoHelper()
-	DeferCleanup(r.down)
+	scratch := GinkgoT().TempDir()
+	DeferCleanup(r.down) // Before the directory goes: without it, nothing is found that could be stopped.
 	var err error
-	r.Lab, err = harness.Up(ctx, r.binaries, filepath.Join(GinkgoT().TempDir(), "rack"), "--no-herald", "--nodes", "3", "--tors", "2")
+	r.Lab, err = harness.Up(ctx, r.binaries, filepath.Join(scratch, "rack"), "--no-herald", "--nodes", "3", "--tors", "2")
 	Expect(err).NotTo(HaveOccurred())
 	for _, version := range []string{present, next} {
 		_, err := r.Run(ctx, "load", version, filepath.Join(r.programs, version))
