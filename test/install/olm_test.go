@@ -80,9 +80,10 @@ func (m *lifecycle) up(ctx context.Context) {
 		m.r.sh(ctx, "kubectl create -f "+file)
 	}
 	m.r.sh(ctx, "kubectl wait --for=condition=Established crds --all && kubectl create namespace olm")
-	m.start("olm", "olm --namespace olm")
-	m.start("olm-catalog", `olm-catalog --namespace olm --kubeconfig "$KUBECONFIG"`)
+	DeferCleanup(m.start("olm", "olm --namespace olm"))
+	DeferCleanup(m.start("olm-catalog", `olm-catalog --namespace olm --kubeconfig "$KUBECONFIG"`))
 	m.serve(present)
+	DeferCleanup(func() { m.stopRegistry() })
 }
 
 // serve has the registry serve another version's catalog.
@@ -95,7 +96,7 @@ func (m *lifecycle) serve(version string) {
 	m.stopRegistry = m.start("opm", fmt.Sprintf("env TMPDIR=%s opm serve %s --port %s --cache-dir=", m.scratch, filepath.Join(m.scratch, version), port))
 }
 
-// start runs a program on the control plane's host until it is stopped, or the rack goes.
+// start runs a program on the control plane's host until it is stopped.
 func (m *lifecycle) start(name, command string) (stop func()) {
 	GinkgoHelper()
 	m.running = append(m.running, name)
@@ -111,17 +112,10 @@ func (m *lifecycle) start(name, command string) (stop func()) {
 		}
 		ended <- err
 	}()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	return func() {
 		cancel()
 		Expect(<-ended).NotTo(HaveOccurred())
 	}
-	DeferCleanup(stop)
-	return stop
 }
 
 func (m *lifecycle) log(name string) string { return filepath.Join(m.scratch, name+".log") }
