@@ -13,33 +13,30 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// user is whom the programs run as: nobody that a node knows, by number, so that runAsNonRoot can be checked.
-const user = "65532:65532"
-
 // assemble makes an image for all platforms out of what was built for each.
-func assemble(r release, parts []built) (v1.ImageIndex, error) {
+func assemble(p product, r release, parts []built) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, part := range parts {
-		image, err := assembleOne(r, part)
+		image, err := assembleOne(p, r, part)
 		if err != nil {
 			return nil, err
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &part.platform}})
 	}
-	return mutate.Annotations(index, r.labels()).(v1.ImageIndex), nil //nolint:forcetypeassert // What goes in comes out.
+	return mutate.Annotations(index, p.annotations(r)).(v1.ImageIndex), nil //nolint:forcetypeassert // What goes in comes out.
 }
 
-// assembleOne makes the image for one platform. It holds the programs and nothing else: no shell, no package of a distribution
+// assembleOne makes the image for one platform. It holds what it is given and nothing else: no shell, no package of a distribution
 // that would have to be kept up to date, no certificate authorities, since the only one that Herald asks is the API server's,
 // which comes with its service account, and no /etc/passwd, since nothing looks up users by name.
-func assembleOne(r release, part built) (v1.Image, error) {
+func assembleOne(p product, r release, part built) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	layer, err := layerOf(part.binaries, r)
+	layer, err := layerOf(part.files(), r)
 	if err != nil {
 		return nil, err
 	}
 	created := v1.Time{Time: r.date.UTC()}
-	image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: created, CreatedBy: "make image"}})
+	image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: created, CreatedBy: "make " + p.target}})
 	if err != nil {
 		return nil, err
 	}
@@ -50,25 +47,26 @@ func assembleOne(r release, part built) (v1.Image, error) {
 	config = config.DeepCopy()
 	config.OS, config.Architecture = part.platform.OS, part.platform.Architecture
 	config.Created = created
-	config.Config = v1.Config{User: user, Entrypoint: []string{"/manager"}, WorkingDir: "/", Labels: r.labels()}
+	config.Config = *p.config.DeepCopy()
+	config.Config.Labels = p.labels(r)
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		return nil, err
 	}
-	return mutate.Annotations(image, r.labels()).(v1.Image), nil //nolint:forcetypeassert // What goes in comes out.
+	return mutate.Annotations(image, p.annotations(r)).(v1.Image), nil //nolint:forcetypeassert // What goes in comes out.
 }
 
-// layerOf makes a layer of the programs, owned by root and changed by nobody.
-func layerOf(binaries []binary, r release) (v1.Layer, error) {
+// layerOf makes a layer of files and directories, owned by root.
+func layerOf(files []file, r release) (v1.Layer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	for _, b := range binaries {
+	for _, f := range files {
 		header := &tar.Header{
-			Typeflag: tar.TypeReg, Name: b.program, Size: int64(len(b.content)), Mode: 0o555, ModTime: r.date.UTC(), Format: tar.FormatUSTAR,
+			Typeflag: f.kind, Name: f.path, Size: int64(len(f.content)), Mode: f.mode, ModTime: r.date.UTC(), Format: tar.FormatUSTAR,
 		}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(b.content); err != nil {
+		if _, err := w.Write(f.content); err != nil {
 			return nil, err
 		}
 	}

@@ -15,19 +15,21 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// programs are what the image holds: /manager and /agent.
+// programs are what Herald's image holds: /manager and /agent.
 func programs() []string { return []string{"manager", "agent"} }
 
-// platforms are what the image runs on.
+// platforms are what images run on.
 func platforms() []v1.Platform {
 	return []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}
 }
 
 // binary is a program that was built for a platform.
 type binary struct {
-	program string
-	content []byte
-	info    *buildinfo.BuildInfo
+	// program is its name, and path where it is in the image, without the root.
+	program, path string
+	version       string
+	content       []byte
+	info          *buildinfo.BuildInfo
 }
 
 // sha256 returns the digest of the program's file.
@@ -59,6 +61,7 @@ func compile(ctx context.Context, checkout string, r release, platform v1.Platfo
 		if err != nil {
 			return nil, fmt.Errorf("read what was built for %s: %w", platform, err)
 		}
+		b.path, b.version = program, r.version
 		binaries = append(binaries, b)
 	}
 	return binaries, nil

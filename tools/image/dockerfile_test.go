@@ -106,11 +106,11 @@ func TestDockerfileSaysWhatTheImageSays(t *testing.T) {
 	for _, label := range regexp.MustCompile(`(org\.opencontainers\.image\.\w+)="([^"]*)"`).FindAllStringSubmatch(text, -1) {
 		have[label[1]] = arguments.Replace(label[2])
 	}
-	if diff := cmp.Diff(ours.labels(), have); diff != "" {
+	if diff := cmp.Diff(herald().labels(ours), have); diff != "" {
 		t.Errorf("labels of the Dockerfile (-want +got):\n%s", diff)
 	}
 	for _, line := range []string{
-		"FROM scratch", "COPY --from=build /out/manager /out/agent /", "USER " + user, `ENTRYPOINT ["/manager"]`,
+		"FROM scratch", "COPY --from=build /out/manager /out/agent /", "USER " + herald().config.User, `ENTRYPOINT ["/manager"]`,
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("the Dockerfile lacks %q, which is how the image is", line)

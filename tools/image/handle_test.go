@@ -206,7 +206,7 @@ func layoutWith(t *testing.T, file *tar.Header) string {
 		Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
 	})
 	path := t.TempDir()
-	if err := writeLayout(index, ours, path); err != nil {
+	if err := writeLayout(index, herald(), ours, path); err != nil {
 		t.Fatal(err)
 	}
 	return path

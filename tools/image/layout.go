@@ -15,8 +15,8 @@ import (
 type stored struct {
 	index  v1.ImageIndex
 	digest v1.Hash
-	// name is what the layout calls it.
-	name string
+	// name is what the layout calls it, its version, and reference its whole name.
+	name, reference string
 }
 
 // readLayout returns the one image of a layout.
@@ -38,7 +38,7 @@ func readLayout(path string) (stored, error) {
 	if err != nil {
 		return stored{}, fmt.Errorf("read the layout %s: %w", path, err)
 	}
-	return stored{index, image.Digest, image.Annotations[refName]}, nil
+	return stored{index, image.Digest, image.Annotations[refName], image.Annotations[wholeName]}, nil
 }
 
 // onPlatform is an image for one platform.

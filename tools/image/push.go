@@ -27,7 +27,7 @@ func push(layoutPath, reference, sbomPath string, options ...remote.Option) (v1.
 	}
 	to, err := name.ParseReference(reference)
 	if err != nil {
-		return v1.Hash{}, fmt.Errorf("reference %q: %w, want one such as %s:%s", reference, err, repository, s.name)
+		return v1.Hash{}, fmt.Errorf("reference %q: %w, want one such as %s", reference, err, s.reference)
 	}
 	if err := remote.WriteIndex(to, s.index, options...); err != nil {
 		return v1.Hash{}, fmt.Errorf("push %s to %s: %w", layoutPath, to, err)

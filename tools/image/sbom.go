@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,8 +17,8 @@ import (
 // billOfMaterials lists what is in an image, in CycloneDX: its programs for each platform, and the modules that each of them
 // was linked from, as the programs themselves say. It says nothing of when and where it was made: the same image has the same
 // list.
-func billOfMaterials(r release, image v1.Hash, parts []built) ([]byte, error) {
-	whole := imageComponent(r, image)
+func billOfMaterials(p product, r release, image v1.Hash, parts []built) ([]byte, error) {
+	whole := imageComponent(p, r, image)
 	var (
 		applications []cdx.Component
 		modules      = map[string]cdx.Component{}
@@ -26,7 +27,7 @@ func billOfMaterials(r release, image v1.Hash, parts []built) ([]byte, error) {
 	)
 	for _, part := range parts {
 		for _, b := range part.binaries {
-			application := applicationOf(b, part.platform, r)
+			application := applicationOf(b, part.platform)
 			applications = append(applications, application)
 			contains = append(contains, application.BOMRef)
 			linked := modulesOf(b)
@@ -60,30 +61,31 @@ func serialNumber(image v1.Hash) string {
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }
 
-func imageComponent(r release, image v1.Hash) cdx.Component {
+func imageComponent(p product, r release, image v1.Hash) cdx.Component {
 	return cdx.Component{
-		BOMRef:     "image",
-		Type:       cdx.ComponentTypeContainer,
-		Name:       repository,
-		Version:    r.version,
-		PackageURL: fmt.Sprintf("pkg:oci/herald@%s%%3A%s?repository_url=%s&tag=%s", image.Algorithm, image.Hex, repository, r.version),
-		Hashes:     &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: image.Hex}},
-		Licenses:   &cdx.Licenses{{License: &cdx.License{ID: licenses}}},
+		BOMRef:  "image",
+		Type:    cdx.ComponentTypeContainer,
+		Name:    p.repository,
+		Version: r.version,
+		PackageURL: fmt.Sprintf("pkg:oci/%s@%s%%3A%s?repository_url=%s&tag=%s",
+			path.Base(p.repository), image.Algorithm, image.Hex, p.repository, r.version),
+		Hashes:   &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: image.Hex}},
+		Licenses: &cdx.Licenses{{License: &cdx.License{ID: licenses}}},
 		ExternalReferences: &[]cdx.ExternalReference{
 			{Type: cdx.ERTypeVCS, URL: source, Comment: "commit " + r.commit},
 		},
 	}
 }
 
-func applicationOf(b binary, platform v1.Platform, r release) cdx.Component {
+func applicationOf(b binary, platform v1.Platform) cdx.Component {
 	return cdx.Component{
 		BOMRef:  b.program + " for " + platform.String(),
 		Type:    cdx.ComponentTypeApplication,
 		Name:    b.program,
-		Version: r.version,
+		Version: b.version,
 		Hashes:  &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: b.sha256()}},
 		Properties: &[]cdx.Property{
-			{Name: "herald:path", Value: "/" + b.program},
+			{Name: "herald:path", Value: "/" + b.path},
 			{Name: "herald:platform", Value: platform.String()},
 		},
 	}
@@ -92,12 +94,12 @@ func applicationOf(b binary, platform v1.Platform, r release) cdx.Component {
 // modulesOf returns what a program was linked from, by reference: its modules, and the standard library.
 func modulesOf(b binary) map[string]cdx.Component {
 	modules := map[string]cdx.Component{}
-	add := func(path, version, sum string) {
+	add := func(module, version, sum string) {
 		c := cdx.Component{
 			Type:       cdx.ComponentTypeLibrary,
-			Name:       path,
+			Name:       module,
 			Version:    version,
-			PackageURL: "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B"),
+			PackageURL: "pkg:golang/" + module + "@" + strings.ReplaceAll(version, "+", "%2B"),
 		}
 		c.BOMRef = c.PackageURL
 		if sum != "" {

@@ -63,12 +63,15 @@ func imageFor(layoutPath, platform string) (v1.Image, error) {
 	return images[at].Image, nil
 }
 
-// unpackOne writes a file or a directory, which is all that Herald's image has.
+// unpackOne writes a file or a directory, which is all that Herald's images have.
 func unpackOne(root *os.Root, header *tar.Header, content io.Reader) error {
 	mode := header.FileInfo().Mode()
 	switch header.Typeflag {
 	case tar.TypeDir:
-		return root.MkdirAll(header.Name, mode.Perm())
+		if err := root.MkdirAll(header.Name, 0o755); err != nil {
+			return err
+		}
+		return root.Chmod(header.Name, mode&(fs.ModePerm|fs.ModeSticky)) // The umask doesn't count in an image.
 	case tar.TypeReg:
 		if err := root.MkdirAll(path.Dir(header.Name), 0o755); err != nil {
 			return err
