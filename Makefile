@@ -46,6 +46,12 @@ image: ## Build the container image as an OCI layout, dist/image, and the list o
 	go -C tools run ./image build --checkout $(CURDIR) --version $(VERSION) --commit $(COMMIT) --date $(DATE) \
 	  --out $(abspath $(DIST))/image --sbom $(abspath $(DIST))/sbom.cdx.json
 
+# CATALOG is the directory of a catalog that there is already.
+.PHONY: catalog-image
+catalog-image: $(if $(CATALOG),,catalog) ## Build the image that serves OLM the catalog as an OCI layout, dist/catalog-image, and the list of what is in it.
+	go -C tools run ./image catalog --checkout $(CURDIR) --version $(VERSION) --commit $(COMMIT) --date $(DATE) \
+	  --configs $(abspath $(or $(CATALOG),dist/catalog)) --out $(abspath $(DIST))/catalog-image --sbom $(abspath $(DIST))/catalog-sbom.cdx.json
+
 MANIFESTS = $(DIST)/install.yaml $(DIST)/remove.yaml $(DIST)/olm.yaml
 .PHONY: manifests $(MANIFESTS)
 manifests: $(MANIFESTS) ## Write the manifests that install VERSION, without OLM and with it, and that remove it, to dist/.
@@ -69,11 +75,21 @@ lab-parts: lab ## Install and build what labs are made of: Debian packages, etcd
 	$(BIN)/lab packages
 	$(BIN)/lab control-plane
 
-# Built from their own module, with Go's cache: the second time takes seconds. hack/catalog.sh builds opm.
+# Built from their own module, with Go's cache: the second time takes seconds. hack/catalog.sh has opm built.
 .PHONY: olm-parts
 olm-parts: ## Build the Operator Lifecycle Manager itself, with which test-olm installs the bundle (4 min the first time).
 	go -C test/olm build -o $(BIN)/olm github.com/operator-framework/operator-lifecycle-manager/cmd/olm
 	go -C test/olm build -o $(BIN)/olm-catalog github.com/operator-framework/operator-lifecycle-manager/cmd/catalog
+
+# What the image of a catalog runs: opm, and what OLM's probes run. Without the tag, and with cgo, opm would need gpgme, by which
+# images are verified; it has none to verify here.
+.PHONY: catalog-server $(BIN)/opm $(BIN)/grpc_health_probe
+catalog-server: $(BIN)/opm $(BIN)/grpc_health_probe
+$(BIN)/opm:
+	CGO_ENABLED=0 go -C tools/olm build -trimpath -buildvcs=false -tags containers_image_openpgp -ldflags '-s -w' -o $@ \
+	  github.com/operator-framework/operator-registry/cmd/opm
+$(BIN)/grpc_health_probe:
+	CGO_ENABLED=0 go -C tools build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ github.com/grpc-ecosystem/grpc-health-probe
 
 .PHONY: chart
 chart: $(BIN)/helm ## Pack the Helm chart as dist/herald-VERSION.tgz.

@@ -68,6 +68,11 @@ hack/catalog.sh "$out/olm/catalog" "$out/olm/bundle"
 cp "$out/olm/catalog/herald/catalog.yaml" "$out/catalog.yaml"
 artifacts+=("herald-$version-bundle.tar" catalog.yaml)
 
+# The image that serves that catalog, which a CatalogSource points at, and what is in it.
+have catalog-image CATALOG="$out/olm/catalog"
+pack "$out/herald-$version-catalog-image.tar" "$out/catalog-image" blobs index.json oci-layout
+artifacts+=("herald-$version-catalog-image.tar" catalog-sbom.cdx.json)
+
 (cd "$out" && sha256sum "${artifacts[@]}" >SHA256SUMS)
 echo "Herald $version is in $out:"
 cat "$out/SHA256SUMS"

@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=v9.8.7-rc.1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+checkout=$PWD
 fail() { echo "The release is not as it should be: $*" >&2; exit 1; }
 
 # refuses WORDS COMMAND... holds a release to not being made, and to the words that say why.
@@ -50,7 +51,13 @@ for olm in "$(tar --extract --file "herald-$version-bundle.tar" --to-stdout)" "$
 	said=$(grep -oE 'ghcr\.io/[^ "]+|name: herald\.v.*' <<<"$olm" | sort -u)
 	[[ $said == "ghcr.io/herald-network/herald@$digest"$'\n'"name: herald.$version" ]] || fail "what OLM installs is not $version: $said"
 done
-mkdir unpacked
-tar --extract --file "herald-$version-image.tar" --directory unpacked
-diff --recursive image unpacked || fail "the archive holds another image than the layout"
+for image in image catalog-image; do
+	mkdir "unpacked-$image"
+	tar --extract --file "herald-$version-$image.tar" --directory "unpacked-$image"
+	diff --recursive $image "unpacked-$image" || fail "herald-$version-$image.tar holds another image than the layout"
+done
+for platform in linux/amd64 linux/arm64; do
+	go -C "$checkout/tools" run ./image unpack "$PWD/catalog-image" "$PWD/root/$platform" --platform $platform
+	cmp catalog.yaml "root/$platform/configs/herald/catalog.yaml" || fail "the catalog's image for $platform serves another catalog"
+done
 echo "The release is the same, made twice."

@@ -49,11 +49,10 @@ func compile(ctx context.Context, checkout string, r release, platform v1.Platfo
 	for _, program := range programs() {
 		packages = append(packages, "./cmd/"+program)
 	}
-	build := exec.CommandContext(ctx, "make", "--no-print-directory", "-C", checkout, "build",
+	err = runMake(ctx, checkout, platform, "build",
 		"BIN="+dir, "COMMANDS="+strings.Join(packages, " "), "VERSION="+r.version, "COMMIT="+r.commit, "DATE="+r.created())
-	build.Env = environment(platform)
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the programs for %s in %s: %w\n%s", platform, checkout, err, output)
+	if err != nil {
+		return nil, fmt.Errorf("build the programs for %s in %s: %w", platform, checkout, err)
 	}
 	binaries := make([]binary, 0, len(programs()))
 	for _, program := range programs() {
@@ -65,6 +64,16 @@ func compile(ctx context.Context, checkout string, r release, platform v1.Platfo
 		binaries = append(binaries, b)
 	}
 	return binaries, nil
+}
+
+// runMake has a checkout's Makefile make something for a platform.
+func runMake(ctx context.Context, checkout string, platform v1.Platform, args ...string) error {
+	build := exec.CommandContext(ctx, "make", append([]string{"--no-print-directory", "-C", checkout}, args...)...)
+	build.Env = environment(platform)
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
+	}
+	return nil
 }
 
 func readBinary(path string) (binary, error) {

@@ -1,4 +1,4 @@
-// Command image makes Herald's container image without a container engine: an OCI image layout, which every engine and
+// Command image makes Herald's container images, its own and that of its catalog, without a container engine: an OCI image layout, which every engine and
 // registry understands, from the checkout alone. It also looks into such a layout, unpacks it, and pushes it to a registry.
 package main
 
@@ -27,42 +27,78 @@ func main() {
 
 func command() *cobra.Command {
 	root := &cobra.Command{Use: "image", Short: "Make Herald's container image, and handle it", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(buildCommand(), inspectCommand(), unpackCommand(), pushCommand())
+	root.AddCommand(buildCommand(), catalogCommand(), inspectCommand(), unpackCommand(), pushCommand())
 	return root
 }
 
 func buildCommand() *cobra.Command {
-	var (
-		r                    release
-		checkout, date       string
-		layoutPath, sbomPath string
-	)
+	var m making
 	build := &cobra.Command{
 		Use:   "build",
 		Short: "Build the image as an OCI layout, and the list of what is in it",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
-			if r.date, err = time.Parse(time.RFC3339, date); err != nil {
-				return fmt.Errorf("--date %q: want the time of the commit, such as 2026-11-24T23:33:12Z", date)
-			}
-			if err := r.validate(); err != nil {
+			r, err := m.release()
+			if err != nil {
 				return err
 			}
-			return build(c.Context(), checkout, r, layoutPath, sbomPath)
+			return build(c.Context(), m.checkout, r, m.layoutPath, m.sbomPath)
 		},
 	}
-	flags := build.Flags()
-	flags.StringVar(&checkout, "checkout", ".", "directory of the source")
-	flags.StringVar(&r.version, "version", "", "version to build, such as v0.1.0")
-	flags.StringVar(&r.commit, "commit", "", "commit that is built")
-	flags.StringVar(&date, "date", "", "time of the commit, which is that of everything in the image")
-	flags.StringVar(&layoutPath, "out", "dist/image", "directory for the layout; what is there is replaced")
-	flags.StringVar(&sbomPath, "sbom", "dist/sbom.cdx.json", "file for the list of what is in the image, in CycloneDX")
-	for _, name := range []string{"version", "commit", "date"} {
-		_ = build.MarkFlagRequired(name) // The flag was defined above.
-	}
+	m.define(build, "dist/image", "dist/sbom.cdx.json")
 	return build
+}
+
+func catalogCommand() *cobra.Command {
+	var (
+		m    making
+		from string
+	)
+	catalog := &cobra.Command{
+		Use:   "catalog",
+		Short: "Build the image that serves OLM a catalog as an OCI layout, and the list of what is in it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := m.release()
+			if err != nil {
+				return err
+			}
+			return buildCatalog(c.Context(), m.checkout, r, from, platforms(), m.layoutPath, m.sbomPath)
+		},
+	}
+	m.define(catalog, "dist/catalog-image", "dist/catalog-sbom.cdx.json")
+	catalog.Flags().StringVar(&from, "configs", "dist/catalog", "directory of the file-based catalog")
+	return catalog
+}
+
+// making is what every image is made by: a version, where its source is, and where the image goes.
+type making struct {
+	version, commit, date          string
+	checkout, layoutPath, sbomPath string
+}
+
+// define adds the flags that say it to a command.
+func (m *making) define(c *cobra.Command, layoutPath, sbomPath string) {
+	flags := c.Flags()
+	flags.StringVar(&m.checkout, "checkout", ".", "directory of the source")
+	flags.StringVar(&m.version, "version", "", "version to build, such as v0.1.0")
+	flags.StringVar(&m.commit, "commit", "", "commit that is built")
+	flags.StringVar(&m.date, "date", "", "time of the commit, which is that of everything in the image")
+	flags.StringVar(&m.layoutPath, "out", layoutPath, "directory for the layout; what is there is replaced")
+	flags.StringVar(&m.sbomPath, "sbom", sbomPath, "file for the list of what is in the image, in CycloneDX")
+	for _, name := range []string{"version", "commit", "date"} {
+		_ = c.MarkFlagRequired(name) // The flag was defined above.
+	}
+}
+
+// release returns the version to make.
+func (m *making) release() (release, error) {
+	date, err := time.Parse(time.RFC3339, m.date)
+	if err != nil {
+		return release{}, fmt.Errorf("--date %q: want the time of the commit, such as 2026-11-24T23:33:12Z", m.date)
+	}
+	r := release{m.version, m.commit, date}
+	return r, r.validate()
 }
 
 func inspectCommand() *cobra.Command {

@@ -108,7 +108,11 @@ func modulesOf(b binary) map[string]cdx.Component {
 		modules[c.BOMRef] = c
 	}
 	add("stdlib", strings.TrimPrefix(b.info.GoVersion, "go"), "")
-	for _, module := range b.info.Deps {
+	from := b.info.Deps
+	if b.info.Main.Sum != "" { // Somebody else's program, from a module that was published.
+		from = append(slices.Clone(from), &b.info.Main)
+	}
+	for _, module := range from {
 		linked := replaced(module)
 		add(linked.Path, linked.Version, linked.Sum)
 	}
