@@ -31,7 +31,7 @@ func (s *suite) testDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)\n```")
-	s.MustKubectl(t, "", "apply", "-f", filepath.Join(s.Root, "config", "default", "namespace.yaml")) // Herald is installed.
+	s.MustKubectl(t, "", "apply", "-f", filepath.Join(s.Root, "config", "namespace", "namespace.yaml")) // Herald is installed.
 	manifests := 0
 	for _, path := range append(documents, filepath.Join(s.Root, "README.md")) {
 		text, err := os.ReadFile(path)

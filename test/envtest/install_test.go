@@ -28,7 +28,7 @@ func (s *suite) testInstallations(t *testing.T) {
 	}
 	// There CRDs are without what config/crd says, and the server has them.
 	elsewhere := regexp.MustCompile(`(?m)^apiVersion: (monitoring.coreos.com|cert-manager.io|apiextensions.k8s.io)/`)
-	s.MustKubectl(t, "", "apply", "-f", filepath.Join(s.Root, "config", "default", "namespace.yaml"))
+	s.MustKubectl(t, "", "apply", "-f", filepath.Join(s.Root, "config", "namespace", "namespace.yaml"))
 	for name, manifest := range manifests {
 		t.Run(name, func(t *testing.T) {
 			var known []string
