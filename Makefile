@@ -122,7 +122,7 @@ test: verify test-unit test-chart test-release test-netns test-envtest test-lab 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no cluster, under the race detector, and those of the tools, which build the image.
 	CGO_ENABLED=1 go test -race -shuffle=on $(UNIT_PACKAGES)
-	nice go -C tools test -shuffle=on ./...
+	nice go -C tools test -shuffle=on -timeout 30m ./...
 
 .PHONY: test-release
 test-release: ## Make a release twice, and compare the two.
@@ -150,8 +150,8 @@ test-netns: lab-parts ## Test what an agent does to its node's network, in netwo
 
 # Racks spend their time waiting for routers: two run beside each other.
 .PHONY: test-racks
-test-racks: lab-parts olm-parts $(BIN)/helm ## Run all tests in racks: end to end, interoperability, installation.
-	HERALD_LAB_BIN=$(BIN)/lab go test -p 2 -count 1 -timeout 30m -v ./test/e2e/... ./test/interop/... ./test/install/...
+test-racks: lab-parts olm-parts $(BIN)/helm $(BIN)/opm ## Run all tests in racks: end to end, interoperability, installation.
+	HERALD_LAB_BIN=$(BIN)/lab go test -p 2 -count 1 -timeout 60m -v ./test/e2e/... ./test/interop/... ./test/install/...
 
 .PHONY: test-e2e
 test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
@@ -162,11 +162,11 @@ test-interop: lab-parts ## Run the interoperability matrix and the routers' docu
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 15m -count 1 -v ./test/interop/...
 
 .PHONY: test-install
-test-install: lab-parts olm-parts $(BIN)/helm ## Install, upgrade, downgrade and remove Herald in every way that README.md says.
+test-install: lab-parts olm-parts $(BIN)/helm $(BIN)/opm ## Install, upgrade, downgrade and remove Herald in every way that README.md says.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install/... -ginkgo.v $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-olm
-test-olm: lab-parts olm-parts ## Install the OLM bundle with OLM itself, upgrade and remove it.
+test-olm: lab-parts olm-parts $(BIN)/opm ## Install the OLM bundle with OLM itself, upgrade and remove it.
 	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install -ginkgo.v -ginkgo.focus 'With OLM' $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
@@ -208,7 +208,7 @@ verify-generated: ## Fail when generated files or go.mod are stale.
 .PHONY: verify-bundle
 verify-bundle: ## Fail when the OLM bundle is stale, lost something on the way, or is not valid.
 	hack/verify-bundle.sh
-	go -C tools/olm test ./...
+	go -C tools/olm test -shuffle=on ./...
 	$(MAKE) bundle-validate
 	go -C tools/olm mod tidy -diff
 

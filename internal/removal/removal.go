@@ -15,12 +15,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/herald-network/herald/api/v1alpha1"
+	"github.com/herald-network/herald/internal/logkey"
 )
 
 // Addresses says what becomes of the addresses that Herald assigned to Services.
@@ -81,6 +83,9 @@ type Removal struct {
 // Run removes what there is. It goes on after a step that failed, where that does no harm, and returns all that went wrong: it
 // may be run again.
 func (r *Removal) Run(ctx context.Context) error {
+	if err := r.expectNoOther(ctx); err != nil {
+		return err
+	}
 	// While there is a manager it would put everything back.
 	if err := r.stopManager(ctx); err != nil {
 		return err
@@ -95,6 +100,22 @@ func (r *Removal) Run(ctx context.Context) error {
 		r.clearStatus(ctx),
 		r.removeLeftovers(ctx),
 	)
+}
+
+// expectNoOther makes sure that it is this Herald whose webhooks and marks are removed: what is in no namespace is in use as long
+// as a manager runs in another one.
+func (r *Removal) expectNoOther(ctx context.Context) error {
+	var managers corev1.PodList
+	if err := r.Client.List(ctx, &managers, labelled("manager")); err != nil {
+		return fmt.Errorf("list the pods of managers: %w", err)
+	}
+	for i := range managers.Items {
+		if namespace := managers.Items[i].Namespace; namespace != r.Names.Namespace {
+			return fmt.Errorf("Herald runs in namespace %s, not in %s: remove it there, with --namespace=%s", //nolint:staticcheck // It is a name.
+				namespace, r.Names.Namespace, namespace)
+		}
+	}
+	return nil
 }
 
 // stopManager removes the manager's Deployment, and returns when none of its pods runs.
@@ -158,7 +179,10 @@ func (r *Removal) awaitEnd(ctx context.Context, component string) error {
 	case len(pods.Items) == 0:
 		return fmt.Errorf("list the pods of the %s: %w", component, last)
 	default:
-		r.Log.Info("Going on without pods that do not end, their nodes may be away", "component", component, "pods", len(pods.Items))
+		for i := range pods.Items {
+			r.Log.Info("Going on without a pod that does not end, its node may be away",
+				"component", component, "pod", pods.Items[i].Name, logkey.Node, pods.Items[i].Spec.NodeName)
+		}
 		return nil
 	}
 }
@@ -186,7 +210,7 @@ func (r *Removal) removeLeftovers(ctx context.Context) error {
 	}
 	own := client.InNamespace(r.Names.Namespace)
 	return errors.Join(
-		r.remove(ctx, &corev1.Secret{ObjectMeta: named(r.Names.WebhookSecret)}),
+		r.removeSecret(ctx),
 		r.remove(ctx, &rbacv1.RoleBinding{ObjectMeta: named(r.Names.SecretsRole)}),
 		r.remove(ctx, &rbacv1.Role{ObjectMeta: named(r.Names.SecretsRole)}),
 		r.remove(ctx, &coordinationv1.Lease{ObjectMeta: named(r.Names.Manager)}),
@@ -194,6 +218,20 @@ func (r *Removal) removeLeftovers(ctx context.Context) error {
 		// BGPNodes are reports, written by agents: nobody is left who keeps them true.
 		r.removeAll(ctx, &v1alpha1.BGPNodeList{}),
 	)
+}
+
+// removeSecret removes the Secret with the webhooks' certificate, if it is the one that the manager made: somebody else may have
+// made one of that name, and mounted it.
+func (r *Removal) removeSecret(ctx context.Context) error {
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: r.Names.Namespace, Name: r.Names.WebhookSecret}
+	if err := r.Client.Get(ctx, key, secret); err != nil {
+		return ignoreAbsent(fmt.Errorf("read the Secret %s: %w", key, err))
+	}
+	if labels.SelectorFromSet(labels.Set(labelled("manager"))).Matches(labels.Set(secret.Labels)) {
+		return r.remove(ctx, secret)
+	}
+	return nil
 }
 
 // clearPools takes the finalizers off that hold pools back as long as Services have addresses of them.

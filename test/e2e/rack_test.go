@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -75,12 +76,14 @@ func (r *rack) up(ctx context.Context, dir string, options ...string) {
 }
 
 func (r *rack) down(ctx SpecContext) {
+	var errs []error
 	for _, router := range r.routers {
-		Expect(router.Stop()).To(Succeed())
+		errs = append(errs, router.Stop())
 	}
 	if r.Lab != nil && !r.kept {
-		Expect(r.Down(ctx)).To(Succeed())
+		errs = append(errs, r.Down(ctx))
 	}
+	Expect(errors.Join(errs...)).To(Succeed())
 }
 
 // configure makes every node peer with every router, allows the blocks of the address plan, and runs an echo server on

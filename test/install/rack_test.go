@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -95,13 +96,15 @@ func (r *rack) up(ctx context.Context) {
 }
 
 func (r *rack) down(ctx SpecContext) {
+	var errs []error
 	for _, router := range r.routers {
-		Expect(router.Stop()).To(Succeed())
+		errs = append(errs, router.Stop())
 	}
 	r.routers = nil
 	if r.Lab != nil {
-		Expect(r.Down(ctx)).To(Succeed())
+		errs = append(errs, r.Down(ctx))
 	}
+	Expect(errors.Join(errs...)).To(Succeed())
 }
 
 // release makes the files of a version's release that say how it is installed, and returns the directory that has them.

@@ -23,6 +23,8 @@ const (
 	secretsSlot  = "SLOT-secrets"
 	injectSlot   = "SLOT-inject"
 	caBundleSlot = "SLOT-ca-bundle"
+	nodesSlot    = "SLOT-nodes"
+	pullSlot     = "SLOT-pull"
 )
 
 // slots are the actions, where the rest of the line is the slot's. Each keeps the indentation of its line.
@@ -43,6 +45,18 @@ $1  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/herald-webhook
 $1{{- end }}`,
 		regexp.MustCompile(`(?m)^( *)caBundle: ` + caBundleSlot + `$`): `$1{{- with $$.Values.webhook.caBundle }}
 ${1}caBundle: {{ . }}
+$1{{- end }}`,
+		// The Job runs where the manager may.
+		regexp.MustCompile(`(?m)^( *)nodeSelector: ` + nodesSlot + `$`): `$1{{- with .Values.manager.nodeSelector }}
+${1}nodeSelector:
+$1  {{- toYaml . | nindent 8 }}
+$1{{- end }}`,
+		regexp.MustCompile(`(?m)^( *)- \{key: node-role.kubernetes.io/control-plane, .*$`): `$0
+$1{{- with .Values.manager.tolerations }}
+$1{{- toYaml . | nindent 6 }}
+$1{{- end }}`,
+		regexp.MustCompile(`(?m)^( *)imagePullPolicy: ` + pullSlot + `$`): `$1{{- with .Values.image.pullPolicy }}
+${1}imagePullPolicy: {{ . }}
 $1{{- end }}`,
 		// Herald's namespace, wherever a manifest names it; a release also removes itself from there.
 		regexp.MustCompile(`: herald-system\b`):           `: {{ .Release.Namespace | quote }}`,
@@ -142,6 +156,11 @@ func edit(object *yaml.RNode) error {
 	switch object.GetKind() {
 	case "CustomResourceDefinition":
 		return object.PipeE(yaml.Lookup("metadata", "annotations"), slot("helm.sh/resource-policy", keepSlot))
+	case "Job":
+		if err := object.PipeE(yaml.Lookup("spec", "template", "spec"), slot("nodeSelector", nodesSlot)); err != nil {
+			return err
+		}
+		return object.PipeE(yaml.Lookup("spec", "template", "spec", "containers", "0"), slot("imagePullPolicy", pullSlot))
 	case "ServiceAccount":
 		return object.PipeE(slot("imagePullSecrets", secretsSlot))
 	case "ValidatingWebhookConfiguration":

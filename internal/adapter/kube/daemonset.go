@@ -33,8 +33,9 @@ const (
 // deleted, selects other nodes, or because the agent's own credentials or rights were revoked. An error means that it is not
 // known. Labels that are not known, nil, are taken to be selected.
 //
-// Whoever deletes everything at once may take the agent's rights away before its DaemonSet and its ServiceAccount. An API
-// server that has just started may miss rights for a moment, too: they are revoked if it says so until the context ends.
+// Whoever deletes everything at once may take the agent's rights away before its DaemonSet and its ServiceAccount: rights are
+// revoked if an API server that is ready says so until the context ends. One that has just started may miss them for a moment,
+// and is not ready before it knows them.
 func (d *DaemonSet) HasLeft(ctx context.Context, node map[string]string) (bool, error) {
 	var hasLeft bool
 	var refused time.Time
@@ -42,12 +43,15 @@ func (d *DaemonSet) HasLeft(ctx context.Context, node map[string]string) (bool, 
 		var err error
 		hasLeft, err = d.hasLeft(ctx, node)
 		isRefused := apierrors.IsForbidden(err)
+		if isRefused && d.clients.apps.Get().AbsPath("/readyz").Do(ctx).Error() == nil {
+			refused = time.Now()
+		}
 		if isRefused {
-			refused, err = time.Now(), nil
+			err = nil
 		}
 		return !isRefused, err
 	})
-	if ctx.Err() != nil && time.Since(refused) < refusedRecently {
+	if err != nil && ctx.Err() != nil && time.Since(refused) < refusedRecently {
 		return true, nil
 	}
 	return hasLeft, err

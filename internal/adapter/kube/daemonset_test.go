@@ -39,6 +39,9 @@ func TestHasLeft(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			left, err := ask(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/readyz" {
+					return
+				}
 				g.Expect(r.URL.Path).To(Equal("/apis/apps/v1/namespaces/herald-system/daemonsets/herald-agent"))
 				answer(g, w, row.status, row.object)
 			})
@@ -68,7 +71,10 @@ func TestARightThatIsMissingForAMomentIsNotRevoked(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	var asked atomic.Int32
-	left, err := ask(t, func(w http.ResponseWriter, _ *http.Request) {
+	left, err := ask(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			return
+		}
 		if asked.Add(1) < 3 {
 			answer(g, w, http.StatusForbidden, appsv1.DaemonSet{})
 			return
@@ -79,12 +85,24 @@ func TestARightThatIsMissingForAMomentIsNotRevoked(t *testing.T) {
 	g.Expect(left).To(BeFalse())
 }
 
+// One that refuses everything knows nobody's rights yet.
+func TestAnAPIServerThatIsNotReadyRevokesNothing(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	left, err := ask(t, func(w http.ResponseWriter, _ *http.Request) { answer(g, w, http.StatusForbidden, appsv1.DaemonSet{}) })
+	g.Expect(err).To(MatchError(context.DeadlineExceeded))
+	g.Expect(left).To(BeFalse())
+}
+
 // One that goes away after it has refused knows nothing.
 func TestARightThatNobodyRefusesAnyMoreIsNotRevoked(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			return
+		}
 		if asked.Add(1) < 3 {
 			answer(g, w, http.StatusForbidden, appsv1.DaemonSet{})
 			return

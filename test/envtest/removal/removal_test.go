@@ -35,7 +35,10 @@ spec:
 ---
 apiVersion: v1
 kind: Secret
-metadata: {name: herald-webhook-server, namespace: herald-system}
+metadata:
+  name: herald-webhook-server
+  namespace: herald-system
+  labels: {app.kubernetes.io/name: herald, app.kubernetes.io/component: manager}
 ---
 apiVersion: v1
 kind: Secret
@@ -238,6 +241,24 @@ func TestRemovalRefusesWhatOLMKeeps(t *testing.T) {
 	c.Expect(c.remove(removal.Release)).To(MatchError(ContainSubstring("delete Herald's Subscription and ClusterServiceVersion first")))
 	c.Expect(c.exists("deployments,daemonsets")).To(ContainSubstring("herald-manager"))
 	c.Expect(c.get("externalippool/public", ".metadata.finalizers")).To(ContainSubstring(v1alpha1.PoolFinalizer))
+}
+
+// Webhooks, marks and finalizers are those of a Herald that runs elsewhere.
+func TestRemovalRefusesAHeraldOfAnotherNamespace(t *testing.T) {
+	c := installed(t)
+	c.kubectl("create", "namespace", "network")
+	c.server.MustKubectl(t, strings.ReplaceAll(lost, "herald-system", "network"), "apply", "-f", "-")
+	c.Expect(c.remove(removal.Release)).To(MatchError(ContainSubstring("Herald runs in namespace network, not in herald-system: remove it there, with --namespace=network")))
+	c.Expect(c.exists("validatingwebhookconfigurations")).To(ContainSubstring("herald-admission"))
+	c.Expect(c.get("service/balanced", ".status.conditions[*].type")).To(ContainSubstring(v1alpha1.ConditionAddressAssigned))
+}
+
+// A certificate that somebody else made is theirs, whatever it is called.
+func TestRemovalLeavesACertificateThatIsMounted(t *testing.T) {
+	c := installed(t)
+	c.kubectl("-n", namespace, "label", "secret", "herald-webhook-server", "app.kubernetes.io/name-")
+	c.Expect(c.remove(removal.Keep)).To(Succeed())
+	c.Expect(c.exists("secrets", "--field-selector", "metadata.namespace="+namespace)).To(ContainSubstring("herald-webhook-server"))
 }
 
 // With the kinds gone there is nothing to let go of, and that is no error.
