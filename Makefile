@@ -148,10 +148,11 @@ test-chart: $(BIN)/helm ## Test the Helm chart and the kustomizations: what they
 test-netns: lab-parts ## Test what an agent does to its node's network, in network namespaces (Debian's iproute2 and nftables).
 	CGO_ENABLED=1 go test -race -shuffle=on ./internal/adapter/netlink ./internal/adapter/nftables
 
-# Racks spend their time waiting for routers: two run beside each other.
+# Racks spend their time waiting for routers: two run beside each other. Ginkgo gives up after an hour and takes them down; where go
+# test gave up before, they would stay.
 .PHONY: test-racks
 test-racks: lab-parts olm-parts $(BIN)/helm $(BIN)/opm ## Run all tests in racks: end to end, interoperability, installation.
-	HERALD_LAB_BIN=$(BIN)/lab go test -p 2 -count 1 -timeout 60m -v ./test/e2e/... ./test/interop/... ./test/install/...
+	HERALD_LAB_BIN=$(BIN)/lab go test -p 2 -count 1 -timeout 70m -v ./test/e2e/... ./test/interop/... ./test/install/...
 
 .PHONY: test-e2e
 test-e2e: lab-parts ## Run the end-to-end tests: a rack with routers, Herald from its manifests, packets from outside.
@@ -163,11 +164,11 @@ test-interop: lab-parts ## Run the interoperability matrix and the routers' docu
 
 .PHONY: test-install
 test-install: lab-parts olm-parts $(BIN)/helm $(BIN)/opm ## Install, upgrade, downgrade and remove Herald in every way that README.md says.
-	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install/... -ginkgo.v $(if $(CI),-ginkgo.no-color)
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 70m -count 1 -v ./test/install/... -ginkgo.v $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-olm
 test-olm: lab-parts olm-parts $(BIN)/opm ## Install the OLM bundle with OLM itself, upgrade and remove it.
-	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 30m -count 1 -v ./test/install -ginkgo.v -ginkgo.focus 'With OLM' $(if $(CI),-ginkgo.no-color)
+	HERALD_LAB_BIN=$(BIN)/lab go test -timeout 70m -count 1 -v ./test/install -ginkgo.v -ginkgo.focus 'With OLM' $(if $(CI),-ginkgo.no-color)
 
 .PHONY: test-routers
 test-routers: lab-parts ## Run the BGP and BFD adapters' tests against a real BIRD and a real FRR (Debian's bird2 and frr).
