@@ -102,8 +102,15 @@ func compare(was, is *apiextensions.CustomResourceDefinition) []string {
 			say("has no version %s any more", before.Name)
 			continue
 		}
+		if hasStatus(before) && !hasStatus(&is.Spec.Versions[j]) {
+			say("%s has no status of its own any more", before.Name)
+		}
 		schemas{path: was.Spec.Names.Kind + " " + before.Name, problems: &problems}.
 			compare(before.Schema.OpenAPIV3Schema, is.Spec.Versions[j].Schema.OpenAPIV3Schema)
 	}
 	return problems
+}
+
+func hasStatus(version *apiextensions.CustomResourceDefinitionVersion) bool {
+	return version.Subresources != nil && version.Subresources.Status != nil
 }

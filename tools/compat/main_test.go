@@ -35,6 +35,7 @@ properties:
     x-kubernetes-list-type: map
     x-kubernetes-list-map-keys: [d]
     items: {type: object, properties: {d: {type: string, nullable: true}}}
+  e: {type: object, additionalProperties: {type: string}}
 x-kubernetes-validations:
 - {rule: self.b > 0}
 `
@@ -47,7 +48,7 @@ func TestSchemasAreCompared(t *testing.T) {
 		// want begins the only problem; "" for none.
 		want string
 	}{
-		"a new field":                {"properties:\n  a", "properties:\n  e: {type: string}\n  a", ""},
+		"a new field":                {"properties:\n  a", "properties:\n  f: {type: string}\n  a", ""},
 		"a field that is gone":       {"  b: {type: integer, minimum: 1, maximum: 9}\n", "", "X.b: is gone"},
 		"a field that is required":   {"required: [a]", "required: [a, b]", "X.b: is required now"},
 		"one that is not any more":   {"required: [a]\n", "", ""},
@@ -65,6 +66,7 @@ func TestSchemasAreCompared(t *testing.T) {
 		"fewer items":                {"maxItems: 4", "maxItems: 3", "X.c: had the greatest number of items 4, has 3"},
 		"another key of a list":      {"list-map-keys: [d]", "list-map-keys: [e]", "X.c: was a list of type"},
 		"a null inside a list":       {", nullable: true", "", "X.c[].d: may not be null"},
+		"no keys of one's own":       {", additionalProperties: {type: string}", "", "X.e: takes no keys of one's own any more"},
 		"a new rule":                 {"- {rule: self.b > 0}", "- {rule: self.b > 0}\n- {rule: self.b < 5}", "X: has a new rule: self.b < 5"},
 		"a rule that is gone":        {"x-kubernetes-validations:\n- {rule: self.b > 0}\n", "", ""},
 	} {
@@ -99,7 +101,7 @@ spec:
   scope: Cluster
   names: {kind: Thing, plural: things, shortNames: [th]}
   versions:
-  - {name: v1, served: true, schema: {openAPIV3Schema: {type: object}}}
+  - {name: v1, served: true, subresources: {status: {}}, schema: {openAPIV3Schema: {type: object}}}
 `
 	for name, row := range map[string]struct{ was, is, want string }{
 		"another name":           {"name: things.example.com", "name: others.example.com", "things.example.com is gone"},
@@ -107,6 +109,7 @@ spec:
 		"a short name less":      {", shortNames: [th]", "", "Thing has no short name th any more"},
 		"a version less":         {"name: v1, ", "name: v2, ", "Thing has no version v1 any more"},
 		"one that is not served": {"served: true", "served: false", "Thing has no version v1 any more"},
+		"no status":              {", subresources: {status: {}}", "", "Thing v1 has no status of its own any more"},
 		"nothing else":           {"kind: Thing", "kind: Thing", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -54,6 +54,9 @@ func (s schemas) compare(was, is *apiextensions.JSONSchemaProps) {
 	if was.Items != nil && was.Items.Schema != nil && is.Items != nil && is.Items.Schema != nil {
 		s.at("[]").compare(was.Items.Schema, is.Items.Schema)
 	}
+	if was.AdditionalProperties != nil && is.AdditionalProperties == nil {
+		s.say("takes no keys of one's own any more: those that are stored would be dropped")
+	}
 	if was.AdditionalProperties != nil && is.AdditionalProperties != nil && was.AdditionalProperties.Schema != nil && is.AdditionalProperties.Schema != nil {
 		s.at("*").compare(was.AdditionalProperties.Schema, is.AdditionalProperties.Schema)
 	}
