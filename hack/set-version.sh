@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 decides=config/version/kustomization.yaml
-follow=(README.md docs/install.md docs/removing.md test/install/suite_test.go)
+follow=(README.md docs/install.md docs/removing.md test/install/suite_test.go tools/olm/bundle/bundle_test.go)
 tree=$(sed -n '/^  newTag: /{s///p;q}' "$decides")
 
 if [[ $# == 1 ]]; then

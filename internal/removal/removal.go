@@ -163,7 +163,7 @@ func (r *Removal) awaitAgents(ctx context.Context) error {
 }
 
 // awaitEnd returns when a component has no pod any more, or the patience is over. A manager that comes back with its node later
-// finds its Deployment gone, brings nothing back, and has no rights for anything else.
+// finds its Deployment gone, brings nothing back, and loses its rights with what installed it.
 func (r *Removal) awaitEnd(ctx context.Context, component string) error {
 	var pods corev1.PodList
 	var last error

@@ -16,10 +16,6 @@ import (
 func withHelm() way {
 	return way{
 		section: "With Helm",
-		prepare: func(ctx context.Context, r *rack) {
-			r.release(ctx, present)
-			r.release(ctx, next)
-		},
 		upgrade: func(ctx context.Context, r *rack, version string) {
 			r.sh(ctx, forVersion(r.documented("docs/install.md", "Upgrading with Helm"), version))
 		},

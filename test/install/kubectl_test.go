@@ -13,10 +13,6 @@ import (
 func withKubectl() way {
 	return way{
 		section: "With kubectl",
-		prepare: func(ctx context.Context, r *rack) {
-			r.release(ctx, present)
-			r.release(ctx, next)
-		},
 		upgrade: func(ctx context.Context, r *rack, version string) {
 			r.sh(ctx, forVersion(r.documented("docs/install.md", "Upgrading with kubectl"), version))
 		},

@@ -47,10 +47,10 @@ func (m *lifecycle) catalogs(ctx context.Context) {
 	}
 }
 
-// published makes the files of a version's release, with a catalog that is served here and not by a pod.
-func (m *lifecycle) published(ctx context.Context, version string) {
+// published has a version's release name a catalog that is served here and not by a pod.
+func (m *lifecycle) published(version string) {
 	GinkgoHelper()
-	file := filepath.Join(m.r.release(ctx, version), "olm.yaml")
+	file := filepath.Join(m.r.released(version), "olm.yaml")
 	text, err := os.ReadFile(file)
 	Expect(err).NotTo(HaveOccurred())
 	image := "image: ghcr.io/herald-network/herald-catalog:" + version
@@ -190,8 +190,8 @@ func olmCases(r *rack, objects map[string]map[string]string) {
 		m.scratch = GinkgoT().TempDir()
 		m.catalogs(ctx)
 		r.up(ctx)
-		m.published(ctx, present)
-		m.published(ctx, next)
+		m.published(present)
+		m.published(next)
 		m.up(ctx)
 	})
 	JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx); m.dumpIfFailed(ctx) })

@@ -58,6 +58,7 @@ func (r *rack) build(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	for _, version := range []string{present, next} {
 		r.program(ctx, version)
+		r.release(ctx, version)
 	}
 }
 
@@ -107,13 +108,17 @@ func (r *rack) down(ctx SpecContext) {
 	Expect(errors.Join(errs...)).To(Succeed())
 }
 
-// release makes the files of a version's release that say how it is installed, and returns the directory that has them.
-func (r *rack) release(ctx context.Context, version string) string {
+// released returns the directory with the files of a version's release.
+func (r *rack) released(version string) string { return filepath.Join(r.dist, version) }
+
+// release makes the files of a version's release that say how it is installed.
+func (r *rack) release(ctx context.Context, version string) {
 	GinkgoHelper()
-	directory := filepath.Join(r.dist, version)
-	Expect(os.MkdirAll(directory, 0o755)).To(Succeed())
-	r.make(ctx, version, directory, "manifests", "chart")
-	return directory
+	Expect(os.MkdirAll(r.released(version), 0o755)).To(Succeed())
+	command := exec.CommandContext(ctx, "make", "manifests", "chart", "VERSION="+version, "DIST="+r.released(version))
+	command.Dir = r.root
+	output, err := command.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(output))
 }
 
 // sh runs a script as a person does who has kubectl and helm, and the files of releases where README.md finds them.
@@ -140,15 +145,6 @@ func (r *rack) documented(document, heading string) string {
 	block, _, found = strings.Cut(block, "\n"+fence)
 	Expect(found).To(BeTrue())
 	return block
-}
-
-// make makes files of a version's release, in a directory.
-func (r *rack) make(ctx context.Context, version, directory string, targets ...string) {
-	GinkgoHelper()
-	command := exec.CommandContext(ctx, "make", append(targets, "VERSION="+version, "DIST="+directory)...)
-	command.Dir = r.root
-	output, err := command.CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
 }
 
 func nodes() []string { return []string{"node-1", "node-2", "node-3"} }

@@ -35,8 +35,6 @@ const (
 type way struct {
 	// section is the heading of the way in README.md.
 	section string
-	// prepare puts into the cluster what the way takes for given.
-	prepare func(ctx context.Context, r *rack)
 	// upgrade goes from one version to another, in either direction. The manifests of all versions are at hand.
 	upgrade func(ctx context.Context, r *rack, version string)
 	// more are cases of this way alone, after Herald was removed; nil for none.
@@ -52,7 +50,7 @@ var _ = Describe("Installed", Ordered, ContinueOnFailure, func() {
 	objects := map[string]map[string]string{}
 	for _, w := range ways() {
 		Context(w.section, Ordered, func() {
-			BeforeAll(func(ctx SpecContext) { r.up(ctx); w.prepare(ctx, r) })
+			BeforeAll(func(ctx SpecContext) { r.up(ctx) })
 			JustAfterEach(func(ctx SpecContext) { r.dumpIfFailed(ctx) })
 			installationCases(r, w, objects)
 		})

@@ -11,8 +11,8 @@ import (
 	"github.com/herald-network/herald/test/lab/statedir"
 )
 
-// heraldPrograms are the programs of Herald's image.
-func heraldPrograms() []string { return []string{"manager", "agent"} }
+// HeraldPrograms are the programs of Herald's image.
+func HeraldPrograms() []string { return []string{"manager", "agent"} }
 
 // tagPattern is what the tag of an image looks like.
 var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
@@ -35,7 +35,7 @@ func Load(dir statedir.Dir, tag, source string) (err error) {
 		return fmt.Errorf("load image %s: %w", tag, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(fresh)) }()
-	for _, name := range heraldPrograms() {
+	for _, name := range HeraldPrograms() {
 		if err := copyProgram(filepath.Join(source, name), filepath.Join(fresh, name)); err != nil {
 			return fmt.Errorf("load image %s: %w", tag, err)
 		}

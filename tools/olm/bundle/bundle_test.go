@@ -213,9 +213,10 @@ func TestAVersion(t *testing.T) {
 		options            options
 		csv, image, before string
 	}{
-		"that of the manifests": {options{}, "herald.v0.1.0", "ghcr.io/herald-network/herald:v0.1.0", ""},
-		"the next one":          {options{version: "v0.1.1", replaces: "v0.1.0"}, "herald.v0.1.1", "ghcr.io/herald-network/herald:v0.1.1", "herald.v0.1.0"},
-		"an image by digest":    {options{version: "v1.0.0", image: "example.com/h@sha256:0"}, "herald.v1.0.0", "example.com/h@sha256:0", ""},
+		"that of the manifests":                     {options{}, "herald.v0.1.0", "ghcr.io/herald-network/herald:v0.1.0", ""},
+		"the next one":                              {options{version: "v0.1.1", replaces: "v0.1.0"}, "herald.v0.1.1", "ghcr.io/herald-network/herald:v0.1.1", "herald.v0.1.0"},
+		"that of the manifests, an image by digest": {options{image: "example.com/h@sha256:0"}, "herald.v0.1.0", "example.com/h@sha256:0", ""},
+		"an image by digest":                        {options{version: "v1.0.0", image: "example.com/h@sha256:0"}, "herald.v1.0.0", "example.com/h@sha256:0", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			csv := serviceVersion(t, made(t, test.options))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -23,10 +24,7 @@ func (in *manifests) serviceVersion(o options) (*unstructured.Unstructured, erro
 	if err := yaml.UnmarshalStrict(text, &csv.Object); err != nil {
 		return nil, fmt.Errorf("read config/olm's ClusterServiceVersion: %w", err)
 	}
-	version, err := in.versionOf(o.version)
-	if err != nil {
-		return nil, err
-	}
+	version := strings.TrimPrefix(o.version, "v")
 	csv.SetName("herald.v" + version)
 	parts := []struct {
 		path []string

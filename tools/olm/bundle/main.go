@@ -61,6 +61,12 @@ func bundle(o options, rendered io.Reader) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The image may come to have a digest in place of the tag that says which version this is.
+	version, err := in.versionOf(o.version)
+	if err != nil {
+		return nil, err
+	}
+	o.version = "v" + version
 	if err := in.setVersion(o.version, o.image); err != nil {
 		return nil, err
 	}

@@ -24,9 +24,6 @@ func (in *manifests) setVersion(version, image string) error {
 		return fmt.Errorf("the manager's image %q has no tag such as :v0.1.0, which says which version this is", current)
 	}
 	if image == "" {
-		if version == "" {
-			return nil
-		}
 		image = repository + ":" + version
 	}
 	for _, container := range containers {

@@ -193,7 +193,7 @@ func (s source) buildHerald(ctx context.Context, progress io.Writer) error {
 }
 
 func hasHerald(dir string) bool {
-	for _, name := range []string{"manager", "agent"} {
+	for _, name := range lab.HeraldPrograms() {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			return false
 		}
